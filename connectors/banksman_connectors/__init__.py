@@ -1,0 +1,1 @@
+"""The connectors that ship with Banksman: one folder a system."""

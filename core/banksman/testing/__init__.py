@@ -1,0 +1,1 @@
+"""What connector authors test with: sandboxes, recordings, and the contract suite."""

@@ -1,0 +1,1 @@
+"""Canonical records of the capabilities."""
