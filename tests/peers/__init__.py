@@ -1,0 +1,1 @@
+"""Servers that others wrote, run on loopback, to test against."""
