@@ -212,14 +212,17 @@ def _served(
 def _spawn(
     arguments: Sequence[str], log: Path, *, cwd: Path, extra: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Runs Node in a process group of its own, so that the whole group can be ended."""
+    """Runs Node in a process group of its own, to end the whole group.
+
+    Its standard input is a pipe from this process: when this process is killed, the pipe closes and the server ends.
+    """
     environment = {**os.environ, "NO_COLOR": "1", "NODE_ENV": "test", **(extra or {})}
     with log.open("wb") as output:
         return subprocess.Popen(
-            [str(_node()), *arguments],
+            [str(_node()), "--require", str(HERE / "end_with_parent.cjs"), *arguments],
             cwd=cwd,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -232,7 +235,9 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_SECONDS)
-            return
+            break
+    if process.stdin:
+        process.stdin.close()
 
 
 def _listens(process: subprocess.Popen[bytes], log: Path, ready: str, ports: Sequence[int]) -> bool:

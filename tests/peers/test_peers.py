@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -308,6 +311,29 @@ def test_a_peer_ends_with_its_block_and_frees_its_port() -> None:
     with pytest.raises(httpx.ConnectError):
         httpx.get(server.base_url + "/jwks")
     assert not log.exists()
+
+
+def test_a_peer_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:
+    code = "with oauth2(Path(sys.argv[1])) as s: print(s.base_url, flush=True); time.sleep(60)"
+    command = [sys.executable, "-c", f"import sys\nfrom tests.peers.servers import *\n{code}", str(tmp_path)]
+    root = servers.HERE.parent.parent
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        url = starter.stdout.readline().strip() + "/jwks"
+        assert httpx.get(url).status_code == 200
+        starter.kill()
+    assert ends_within(10, url)
+
+
+def ends_within(seconds: float, url: str) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            httpx.get(url)
+        except httpx.TransportError:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def test_a_peer_that_fails_says_what_it_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
