@@ -40,9 +40,17 @@ bench-crash: ## kill runs in mid-flight and count what was done twice or never
 bench-run: ## time runs of guarded steps, beside other engines
 bench-start: ## time the import and the first command
 
+# Twice, because a phony target takes no implicit rule: once for those named above, once for any other file.
+define run_bench
+@$(BOOTSTRAP) bench peers
+$(PY) benchmarks/$*.py $(ARGS)
+endef
+
+bench-crash bench-run bench-start: bench-%:
+	$(run_bench)
+
 bench-%:
-	@$(BOOTSTRAP) bench peers
-	$(PY) benchmarks/$*.py $(ARGS)
+	$(run_bench)
 
 lock: ## resolve the Python packages anew, into requirements-dev.lock
 	@$(BOOTSTRAP) lock
