@@ -90,7 +90,8 @@ def install_python(profile: str) -> None:
         if uv is not None:
             _say("uv could not install the packages; trying pip")
         _ensure_pip()
-        _run([str(PYTHON), "-m", "pip", "--quiet", *arguments], "pip could not install the packages, see above")
+        hint = "see above; if requirements-dev.lock no longer fits pyproject.toml, run `make lock`"
+        _run([str(PYTHON), "-m", "pip", "--quiet", *arguments], f"pip could not install the packages, {hint}")
     for name in PROFILES:
         _stamp(name).unlink(missing_ok=True)
     _stamp(profile).write_text(wanted)
