@@ -9,8 +9,8 @@
     async def post_message(api: SlackApi, channel: ChannelId, text: str) -> Change[Message]:
         '''Post a message to a channel.'''
 
-A read does its work. A write prepares: its body only reads and returns the `Change` that the preview shows, the approval
-binds and the run sends.
+A read does its work. A write prepares: its body only reads and returns the `Change` that the preview shows, the
+approval binds and the run sends.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Action(Generic[P, R]):
         key: for a read of one record, the arguments that identify it.
         key_fields: for a read of a list, the output fields that identify each record.
         provable: for a read of a list: given the arguments, the pure test whether a record belongs to it, or
-            None where that cannot be told from outside.
+            None where that cannot be told from outside. The test gives None for a record that lacks what it asks for.
         scopes: the permissions the credential needs.
         capability: the abstract operation it offers, such as `message.send`.
         docs: the vendor's page.
@@ -67,7 +67,7 @@ class Action(Generic[P, R]):
     entity: str | None = None
     key: tuple[str, ...] = ()
     key_fields: tuple[str, ...] = ()
-    provable: Callable[[Mapping[str, Any]], Callable[[Mapping[str, Any]], bool] | None] | None = None
+    provable: Callable[[Mapping[str, Any]], Callable[[Mapping[str, Any]], bool | None] | None] | None = None
     scopes: tuple[str, ...] = ()
     capability: str | None = None
     docs: str | None = None
@@ -112,9 +112,18 @@ class Action(Generic[P, R]):
 
     def call(self, *args: P.args, **kwargs: P.kwargs) -> BoundCall:
         """This action with its arguments, not yet run: what an undo returns."""
-        if args:
-            kwargs.update(zip(self.input.names, args, strict=False))
-        return BoundCall(self, plain(kwargs))
+        return BoundCall(self, plain(self.arguments(*args, **kwargs)))
+
+    def arguments(self, *args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
+        """The arguments by name.
+
+        Raises:
+            TypeError: there are too many, or one is given twice.
+        """
+        named = dict(zip(self.input.names, args, strict=False))
+        if len(named) < len(args) or not named.keys().isdisjoint(kwargs):
+            raise TypeError(f"{self.full_name} takes each of ({', '.join(self.input.names)}) once")
+        return {**named, **kwargs}
 
     def gaps(self) -> list[str]:
         """What is missing or wrong, one line each, each naming the piece."""
@@ -169,7 +178,7 @@ def action(
     entity: str | None = None,
     key: tuple[str, ...] = (),
     key_fields: tuple[str, ...] = (),
-    provable: Callable[[Mapping[str, Any]], Callable[[Mapping[str, Any]], bool] | None] | None = None,
+    provable: Callable[[Mapping[str, Any]], Callable[[Mapping[str, Any]], bool | None] | None] | None = None,
     scopes: tuple[str, ...] = (),
     capability: str | None = None,
 ) -> Callable[[Body[A, P, R]], Action[P, R]]:

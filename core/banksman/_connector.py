@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio.to_thread
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from banksman._action import Action
 from banksman._change import UNSURE, Change, NativeKey, Sent, Unknowable, Verdict
@@ -52,11 +53,17 @@ class Api(Protocol):
 
 
 class Settings(BaseModel):
-    """What a connection's configuration may say besides system, environment and auth. Connectors subclass it."""
+    """What a connection's configuration may say besides system, environment and auth. Connectors subclass it.
+
+    Attributes:
+        base_url: the address of the API.
+        settle: seconds, where this account is known to be quicker or slower than the connector's `settle`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     base_url: str | None = None
+    settle: float | None = Field(default=None, ge=0)
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,10 @@ class Wiring:
     observers: tuple[Observer, ...] = ()
     inner: Any = None
 
+
+#: Stands between a read action and its body while a preview looks: the overlay. Called as
+#: `(opened, action, arguments, proceed)`.
+reading: ContextVar[Callable[..., Awaitable[Any]] | None] = ContextVar("banksman_reading", default=None)
 
 Opener = Callable[["Connector", Connection, Wiring], Any]
 
@@ -177,12 +188,17 @@ class OpenConnection:
         self.api = api
         self._actions = {item.full_name: item for item in connector.actions}
         self._discovered = connector.discover is None
-        self.reader: Callable[[OpenConnection, Action[Any, Any], Mapping[str, Any]], Awaitable[Any]] | None = None
         api.bind(self._read_from_body)
 
     @property
     def name(self) -> str:
         return self.connection.name
+
+    @property
+    def settle(self) -> float:
+        """Seconds after which a write that reconcile does not find has not happened."""
+        given = self.connection.settings.settle
+        return self.connector.settle if given is None else given
 
     async def actions(self) -> Mapping[str, Action[Any, Any]]:
         """Every action by full name, those read from the system included (asked once)."""
@@ -216,7 +232,7 @@ class OpenConnection:
             ArgumentError: they do not fit.
             CallError: the system's answer, with action and connection filled in.
         """
-        return await self._invoke(action, action.input.validate(action.full_name, arguments))
+        return await self._read(action, action.input.validate(action.full_name, arguments))
 
     async def prepare(self, action: Action[Any, Any], arguments: Mapping[str, Any]) -> Change[Any]:
         """The `Change` that a write action would make. Nothing is sent."""
@@ -245,10 +261,11 @@ class OpenConnection:
                 raise
         try:
             return change.receive(answer)
-        except (CallError, ValueError, LookupError, TypeError, AttributeError) as error:
+        except Exception as error:
             # The system took the write; only its answer makes no sense. Reconcile reads the truth.
-            unknown = OutcomeUnknown(f"the write was accepted, but its answer cannot be read: {error}")
-            raise self._at(action, unknown) from None
+            told = error.message if isinstance(error, CallError) else type(error).__name__
+            unknown = OutcomeUnknown(f"the write was accepted, but its answer cannot be read: {told}")
+            raise self._at(action, unknown) from error
 
     async def reconcile(self, action: Action[Any, Any], sent: Sent[Any]) -> Any:
         """What became of an unknown write: its output, `ABSENT` or `UNSURE`."""
@@ -258,10 +275,13 @@ class OpenConnection:
         return await self._guarded(action, how(self.api, sent))
 
     async def _read_from_body(self, action: Action[Any, Any], arguments: Mapping[str, Any]) -> Any:
-        held = self.connector.own(action)
-        if self.reader is not None:
-            return await self.reader(self, held, arguments)
-        return await self._invoke(held, arguments)
+        return await self._read(self.connector.own(action), arguments)
+
+    async def _read(self, action: Action[Any, Any], arguments: Mapping[str, Any]) -> Any:
+        between = reading.get()
+        if between is None or action.effect.changes:
+            return await self._invoke(action, arguments)
+        return await between(self, action, arguments, lambda: self._invoke(action, arguments))
 
     async def _invoke(self, action: Action[Any, Any], arguments: Mapping[str, Any]) -> Any:
         if action.is_async:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -12,6 +13,9 @@ import httpx
 
 #: Statuses that say "not now"; others are answers.
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+# More digits than anybody means would be infinity.
+_SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +39,19 @@ class RetryPolicy:
         if retry_after is not None:
             # A little later than asked, and spread, so that many callers do not come back at the same moment.
             return retry_after + draw() * self.base if retry_after <= self.longest else None
-        return draw() * min(self.longest, self.base * 2 ** (attempt - 1))
+        return draw() * min(self.longest, self.base * 2.0 ** (attempt - 1))
 
 
 def retry_after(headers: httpx.Headers, now: datetime | None = None) -> float | None:
-    """Seconds that `Retry-After` asks for: a number or an HTTP date (RFC 9110, section 10.2.3)."""
+    """Seconds that `Retry-After` asks for: a number or an HTTP date (RFC 9110, section 10.2.3); None: neither."""
     value = str(headers.get("retry-after", "")).strip()
-    if not value:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
+    if _SECONDS.fullmatch(value):
+        return float(value)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=timezone.utc)
+        seconds: float = (moment - (now or datetime.now(timezone.utc))).total_seconds()
+    except (ValueError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    seconds: float = (moment - (now or datetime.now(timezone.utc))).total_seconds()
     return max(0.0, seconds)

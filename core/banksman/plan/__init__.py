@@ -1,0 +1,32 @@
+"""The runbook format, references, static checks, and a pure interpreter."""
+
+from banksman.plan._check import Lookup, bind_inputs, check
+from banksman.plan._format import Call, Input, Runbook, Step, build, json_schema, load, parse
+from banksman.plan._interpreter import Interpreter, Ready, call_id, ordered, round_keys, unmet
+from banksman.plan._reference import BadReference, compile_expression, escape, expressions, resolve, true
+
+__all__ = [
+    "BadReference",
+    "Call",
+    "Input",
+    "Interpreter",
+    "Lookup",
+    "Ready",
+    "Runbook",
+    "Step",
+    "bind_inputs",
+    "build",
+    "call_id",
+    "check",
+    "compile_expression",
+    "escape",
+    "expressions",
+    "json_schema",
+    "load",
+    "ordered",
+    "parse",
+    "resolve",
+    "round_keys",
+    "true",
+    "unmet",
+]
