@@ -19,7 +19,18 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Generic,
+    Literal,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    get_type_hints,
+    overload,
+)
 
 from pydantic import TypeAdapter
 
@@ -28,10 +39,27 @@ from banksman._change import Change, Compensation, Irreversible, NativeKey, Reco
 from banksman._effect import Effect
 from banksman._schema import Schema, from_signature, summary_of
 
-A = TypeVar("A")
 P = ParamSpec("P")
 R = TypeVar("R")
-Body = Callable[Concatenate[A, P], Awaitable[R] | R]
+
+
+class Decorator(Protocol):
+    """Turns a body, a coroutine function or a plain one, into an action with its arguments and output."""
+
+    @overload
+    def __call__(self, body: Callable[Concatenate[Any, P], Awaitable[R]]) -> Action[P, R]: ...
+    @overload
+    def __call__(self, body: Callable[Concatenate[Any, P], R]) -> Action[P, R]: ...
+
+
+class WriteDecorator(Protocol):
+    """The same for a body that returns a `Change`."""
+
+    @overload
+    def __call__(self, body: Callable[Concatenate[Any, P], Awaitable[Change[R]]]) -> Action[P, R]: ...
+    @overload
+    def __call__(self, body: Callable[Concatenate[Any, P], Change[R]]) -> Action[P, R]: ...
+
 
 ReadEffect = Literal[Effect.READ, Effect.EGRESS]
 WriteEffect = Literal[Effect.WRITE, Effect.SEND, Effect.DESTROY]
@@ -181,7 +209,7 @@ def action(
     provable: Callable[[Mapping[str, Any]], Callable[[Mapping[str, Any]], bool | None] | None] | None = None,
     scopes: tuple[str, ...] = (),
     capability: str | None = None,
-) -> Callable[[Body[A, P, R]], Action[P, R]]:
+) -> Decorator:
     """Make a function a read action.
 
     Raises:
@@ -190,7 +218,7 @@ def action(
     if isinstance(effect, Effect) and effect.changes:
         raise TypeError(f"{name}: effect {effect.value!r} changes something; use @write")
 
-    def decorate(body: Body[A, P, R]) -> Action[P, R]:
+    def decorate(body: Callable[..., Any]) -> Action[Any, Any]:
         return Action(
             name=name,
             effect=effect,
@@ -222,7 +250,7 @@ if TYPE_CHECKING:
         entity: str | None = None,
         scopes: tuple[str, ...] = (),
         capability: str | None = None,
-    ) -> Callable[[Body[A, P, Change[R]]], Action[P, R]]:
+    ) -> WriteDecorator:
         """Make a function a write action: its body reads, and returns the `Change` that would be made."""
         ...
 

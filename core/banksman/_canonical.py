@@ -27,6 +27,8 @@ Plain = Any
 
 _TAGS = frozenset({"$decimal", "$integer", "$bytes", "$object"})
 _SAFE_INTEGER = 2**53 - 1
+#: `Decimal("1E+999999999")` is a short text from outside; written out, it would be a gigabyte.
+_LONGEST = 4000
 
 
 def plain(value: Any) -> Plain:
@@ -44,7 +46,10 @@ def plain(value: Any) -> Plain:
     if isinstance(value, BaseModel):
         return {field: plain(item) for field, item in value.model_dump(by_alias=True).items()}
     if isinstance(value, Mapping):
-        return {_key(key): plain(item) for key, item in value.items()}
+        made = {_key(key): plain(item) for key, item in value.items()}
+        if len(made) != len(value):
+            raise TypeError("two keys of an object are the same once they are text")
+        return made
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return _plain_scalar(value)
@@ -91,7 +96,10 @@ def encode(value: Any) -> str:
     """
     out: list[str] = []
     _write(value, out.append)
-    return "".join(out)
+    text = "".join(out)
+    if not text.isascii():
+        text.encode("utf-8")
+    return text
 
 
 def _write(value: Any, out: Any) -> None:
@@ -117,7 +125,7 @@ def _write(value: Any, out: Any) -> None:
             _write(item, out)
         out("]")
     elif isinstance(value, Decimal):
-        out(f'{{"$decimal":"{_decimal(value)}"}}')
+        out(f'{{"$decimal":"{exact(value)}"}}')
     elif isinstance(value, bytes):
         out(f'{{"$bytes":"{base64.b64encode(value).decode()}"}}')
     else:
@@ -139,10 +147,21 @@ def _utf16(key: str) -> bytes:
     return key.encode("utf-16-be", "surrogatepass")
 
 
-def _decimal(value: Decimal) -> str:
+def exact(value: Decimal) -> str:
+    """A decimal with all its digits, and with an exponent only where there would be thousands of zeros.
+
+    Raises:
+        ValueError: it is not finite.
+    """
     if not value.is_finite():
         raise ValueError(f"{value} is not a finite number")
-    return format(value, "f")
+    return format(value, "f") if abs(value.adjusted()) <= _LONGEST and abs(_exponent(value)) <= _LONGEST else str(value)
+
+
+def _exponent(value: Decimal) -> int:
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int)
+    return exponent
 
 
 def _float(value: float) -> str:
@@ -171,7 +190,13 @@ def _float(value: float) -> str:
 
 def decode(text: str | bytes) -> Plain:
     """The plain value that `encode` wrote."""
-    return _untag(json.loads(text))
+    return _untag(json.loads(text, parse_int=_number))
+
+
+def _number(text: str) -> int | float:
+    # Larger integers are tagged, so bare digits beyond these are a float's.
+    number = int(text)
+    return number if abs(number) <= _SAFE_INTEGER else float(text)
 
 
 def _untag(value: Any) -> Plain:
@@ -194,4 +219,4 @@ def _untag(value: Any) -> Plain:
 
 def digest(value: Any, *, purpose: str) -> str:
     """SHA-256 of the canonical text, in hex. `purpose` keeps digests of different uses apart."""
-    return hashlib.sha256(f"{purpose}\n{encode(plain(value))}".encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(f"{purpose}\n{encode(plain(value))}".encode()).hexdigest()

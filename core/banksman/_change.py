@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, final
 
 from banksman._canonical import Plain
+from banksman._record import current_nonce
 
 if TYPE_CHECKING:
     from banksman._action import BoundCall
@@ -188,8 +189,9 @@ def call_context() -> CallContext:
 @contextmanager
 def preparing(context: CallContext) -> Iterator[None]:
     """Prepare within this context."""
-    token = _context.set(context)
+    token, nonce = _context.set(context), current_nonce.set(context.nonce)
     try:
         yield
     finally:
+        current_nonce.reset(nonce)
         _context.reset(token)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Final, TypeVar, final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
@@ -58,8 +60,11 @@ class Placeholder(str):
     __slots__ = ()
 
 
+#: The nonce of the preview under way; `banksman._change.preparing` sets it. Empty outside of one.
+current_nonce: ContextVar[str] = ContextVar("banksman_nonce", default="")
+
 _TOKEN = re.compile(r"⟦[0-9a-f]{16}:([^⟦⟧:]+):([^⟦⟧]*)⟧")
-_QUOTED = re.compile(r"%E2%9F%A6[0-9a-f]{16}(?:%3A|:).+?%E2%9F%A7")
+_OPEN, _CLOSE = "%E2%9F%A6", "%E2%9F%A7"
 
 
 def placeholder(nonce: str, call: str, path: str) -> Placeholder:
@@ -67,17 +72,35 @@ def placeholder(nonce: str, call: str, path: str) -> Placeholder:
     return Placeholder(f"⟦{nonce}:{call}:{path}⟧")
 
 
-def describe(value: str) -> str:
-    """A text with each placeholder as a person reads it: `(known after move[0]: id)`."""
-    return _TOKEN.sub(lambda match: f"(known after {match[1]}{': ' + match[2] if match[2] else ''})", value)
+@lru_cache(maxsize=64)
+def _patterns(nonce: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What a placeholder of one preview looks like, plain and percent-encoded. Any other text is somebody's text."""
+    known = re.escape(nonce)
+    plain_form = re.compile(rf"⟦{known}:([^⟦⟧:]+):([^⟦⟧]*)⟧")
+    quoted = re.compile(rf"{_OPEN}{known}(?:%3A|:)(?:(?!{_OPEN}|{_CLOSE}).)+{_CLOSE}", re.IGNORECASE | re.DOTALL)
+    return plain_form, quoted
+
+
+def describe(value: str, nonce: str) -> str:
+    """A text with each placeholder of this preview as a person reads it: `(known after move[0]: id)`.
+
+    Texts that only look like one stay as they are: somebody wrote them into a record.
+    """
+    form, _ = _patterns(nonce)
+    return form.sub(lambda match: f"(known after {match[1]}{': ' + match[2] if match[2] else ''})", value)
 
 
 def waits_for(value: Plain, nonce: str) -> set[tuple[str, str]]:
-    """The `(call, path)` pairs of all placeholders of this preview inside a value."""
+    """The `(call, path)` pairs of all placeholders of this preview inside a value, plain or percent-encoded."""
     found: set[tuple[str, str]] = set()
+    form, quoted = _patterns(nonce)
 
     def look(text: str) -> None:
-        found.update((m[1], m[2]) for m in _TOKEN.finditer(text) if text.startswith(f"⟦{nonce}:", m.start()))
+        found.update((match[1], match[2]) for match in form.finditer(text))
+        for match in quoted.finditer(text):
+            parts = token_parts(Placeholder(unquote(match[0])))
+            if parts is not None:
+                found.add(parts[1:])
 
     _strings(value, look)
     return found
@@ -85,7 +108,7 @@ def waits_for(value: Plain, nonce: str) -> set[tuple[str, str]]:
 
 def _strings(value: Plain, visit: Callable[[str], None]) -> None:
     if isinstance(value, str):
-        if "⟦" in value:
+        if "⟦" in value or "%" in value:
             visit(value)
     elif isinstance(value, Mapping):
         for key, item in value.items():
@@ -96,35 +119,38 @@ def _strings(value: Plain, visit: Callable[[str], None]) -> None:
             _strings(item, visit)
 
 
-def settle(value: Plain, resolve: Callable[[Placeholder], Plain]) -> Plain:
-    """The value with each placeholder replaced by what it came to be.
+def settle(value: Plain, nonce: str, resolve: Callable[[Placeholder], Plain]) -> Plain:
+    """The value with each placeholder of this preview replaced by what it came to be.
 
     A string that is one placeholder becomes the value itself; one that contains placeholders, plain or
-    percent-encoded, becomes a text. `resolve` returns the placeholder itself where nothing is known.
+    percent-encoded, becomes a text. `resolve` returns the placeholder itself where nothing is known. A text with
+    another nonce is never settled: whoever wrote it into a record did not know this preview's.
     """
     if isinstance(value, str):
-        return _settle_text(value, resolve)
+        return _settle_text(value, nonce, resolve)
     if isinstance(value, Mapping):
-        return {_settle_text(key, resolve): settle(item, resolve) for key, item in value.items()}
+        return {str(_settle_text(key, nonce, resolve)): settle(item, nonce, resolve) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [settle(item, resolve) for item in value]
+        return [settle(item, nonce, resolve) for item in value]
     return value
 
 
-def _settle_text(text: str, resolve: Callable[[Placeholder], Plain]) -> Plain:
-    if "%E2%9F%A6" in text:
-        text = _QUOTED.sub(lambda m: quote(str(resolve(_unquote(m[0]))), safe=""), text)
-    if "⟦" not in text:
-        return text
-    if _TOKEN.fullmatch(text):
+def _settle_text(text: str, nonce: str, resolve: Callable[[Placeholder], Plain]) -> Plain:
+    form, quoted = _patterns(nonce)
+    if "⟦" in text and form.fullmatch(text):
         return resolve(Placeholder(text))
-    return _TOKEN.sub(lambda match: str(resolve(Placeholder(match[0]))), text)
 
+    def fill(match: re.Match[str]) -> str:
+        if match[0].startswith("⟦"):
+            return str(resolve(Placeholder(match[0])))
+        token = Placeholder(unquote(match[0]))
+        known = resolve(token)
+        return match[0] if known == token else quote(str(known), safe="")
 
-def _unquote(text: str) -> Placeholder:
-    from urllib.parse import unquote
-
-    return Placeholder(unquote(text))
+    if "⟦" not in text and "%" not in text:
+        return text
+    # In one pass: what a placeholder came to be is outside text, and is not looked through again.
+    return re.sub(f"{form.pattern}|(?s:(?i:{quoted.pattern}))", fill, text)
 
 
 def token_parts(token: Placeholder) -> tuple[str, str, str] | None:
@@ -134,10 +160,13 @@ def token_parts(token: Placeholder) -> tuple[str, str, str] | None:
 
 
 def holds_placeholder(value: Plain) -> bool:
-    """Whether any placeholder is inside a value."""
+    """Whether a placeholder is inside a value: a `Placeholder`, or a text around one of the preview under way."""
+    nonce = current_nonce.get()
     found: list[str] = []
     _strings(value, found.append)
-    return any(_TOKEN.search(text) for text in found)
+    if any(isinstance(text, Placeholder) for text in found):
+        return True
+    return bool(nonce) and any(pattern.search(text) for text in found for pattern in _patterns(nonce))
 
 
 def fill_pending(value: Any, make: Callable[[str], Placeholder], path: str = "") -> Any:
@@ -162,6 +191,9 @@ def at_path(value: Plain, path: str) -> Plain:
     Raises:
         LookupError: there is no such part.
     """
-    for name, index in _STEP.findall(path):
-        value = value[name] if name else value[int(index)]
+    try:
+        for name, index in _STEP.findall(path):
+            value = value[name] if name else value[int(index)]
+    except TypeError as error:
+        raise LookupError(f"{path}: {error}") from None
     return value

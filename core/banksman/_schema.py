@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from functools import cached_property
 from typing import Annotated, Any, NotRequired, Protocol, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 from typing_extensions import TypedDict
 
 from banksman._record import Placeholder, holds_placeholder
@@ -77,45 +78,79 @@ class FieldsSchema:
         return schema
 
     def validate(self, action: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        if holds_placeholder(arguments):
+            return self._validate_pending(action, arguments)
         try:
             return self._adapter.validate_python(dict(arguments))
         except ValidationError as error:
-            if not holds_placeholder(arguments):
-                raise ArgumentError(action, problems(error, self.names)) from None
-        return self._validate_pending(action, arguments)
+            raise ArgumentError(action, problems(error, self.names)) from None
 
     def _validate_pending(self, action: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Field by field: a placeholder is taken as it is, whatever the type it stands for."""
+        """Argument by argument: a placeholder is taken as it is, whatever the type it stands for."""
         out: dict[str, Any] = {}
         found = [f"{name}: missing" for name in self._fields if name in self.required - arguments.keys()]
-        found += [_unknown(name, self.names) for name in arguments if name not in self._fields]
         for name, value in arguments.items():
             if name not in self._fields:
-                continue
-            try:
-                out[name] = TypeAdapter(self._fields[name][0]).validate_python(value)
-            except ValidationError as error:
-                pending = all(
-                    isinstance(e["input"], Placeholder) or holds_placeholder(e["input"]) for e in error.errors()
-                )
-                if pending:
-                    out[name] = value
-                else:
-                    found += problems(error, self.names, name)
+                found.append(_unknown(name, self.names))
+            elif isinstance(value, str) and holds_placeholder(value):
+                out[name] = Placeholder(value)
+            else:
+                out[name], wrong = self._validate_one(name, value)
+                found += wrong
         if found:
             raise ArgumentError(action, found)
         return out
+
+    def _validate_one(self, name: str, value: Any) -> tuple[Any, list[str]]:
+        """One argument and what is wrong with it, besides that parts of it are not there yet."""
+        alone = FieldsSchema({name: self._fields[name]})
+        held = set(_placeholders(value))
+        try:
+            return _marked(alone._adapter.validate_python({name: value})[name], held), []
+        except ValidationError as error:
+            return _marked(value, held), problems(error, self.names, unless=_waits)
+
+
+def _waits(error: ErrorDetails) -> bool:
+    """Whether a problem is only that a value is not there yet: a placeholder, or a check across what holds one."""
+    checked = isinstance(error["input"], str) or error["type"] in ("value_error", "assertion_error")
+    return checked and holds_placeholder(error["input"])
+
+
+def _placeholders(value: Any) -> Iterator[str]:
+    """The texts in a value that are or hold a placeholder."""
+    if isinstance(value, str):
+        if holds_placeholder(value):
+            yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _placeholders(item)
+
+
+def _marked(value: Any, held: Set[str]) -> Any:
+    """The value with the texts in `held` as `Placeholder` again, which validation made plain: bodies ask for it."""
+    if isinstance(value, str):
+        return Placeholder(value) if value in held else value
+    if isinstance(value, Mapping):
+        return {key: _marked(item, held) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_marked(item, held) for item in value]
+    return value
 
 
 def _unknown(name: str, known: tuple[str, ...]) -> str:
     return f"{name}: no such argument; there are {', '.join(known) or 'none'}"
 
 
-def problems(error: ValidationError, known: tuple[str, ...], prefix: str = "") -> list[str]:
+def problems(
+    error: ValidationError, known: tuple[str, ...], unless: Callable[[ErrorDetails], bool] = lambda item: False
+) -> list[str]:
     """A line for each problem: where, what, and the type that was given (never the value: it may be a secret)."""
     lines: list[str] = []
     for item in error.errors(include_url=False, include_context=False):
-        place = ".".join(str(part) for part in ((prefix,) if prefix else ()) + item["loc"])
+        if unless(item):
+            continue
+        place = ".".join(str(part) for part in item["loc"])
         if item["type"] == "extra_forbidden":
             lines.append(_unknown(place, known))
         elif item["type"] == "missing":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 import anyio.from_thread
@@ -13,7 +15,8 @@ import httpx
 from banksman import _gate
 from banksman._change import call_context
 from banksman._effect import Effect
-from banksman.errors import MalformedAnswer, OutcomeUnknown, UsageError
+from banksman._version import __version__
+from banksman.errors import ConfigError, MalformedAnswer, UsageError
 from banksman.http.answers import ErrorTable, read_json
 from banksman.http.exchange import Observer
 from banksman.http.limits import Limits
@@ -21,10 +24,15 @@ from banksman.http.paging import Paging
 from banksman.http.request import Request, build
 from banksman.http.retry import RetryPolicy
 from banksman.http.routes import Routes
+from banksman.http.scrub import scrub
 from banksman.http.transport import IDEMPOTENT, SeamTransport
 
 if TYPE_CHECKING:
     from banksman._action import Action
+
+# So many pages without an item can only be a loop with ever new cursors.
+_EMPTY_PAGES = 50
+_ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,6 +45,20 @@ class Reader(Protocol):
     async def __call__(self, action: Action[Any, Any], arguments: Mapping[str, Any]) -> Any: ...
 
 
+def _checked(base_url: str) -> str:
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL as error:
+        raise ConfigError(f"base_url cannot be read: {error}") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ConfigError("base_url must start with https:// or http:// and name a host")
+    if url.userinfo:
+        raise ConfigError("base_url holds a user name or password", hint="Give the credential as `auth`.")
+    if url.query or url.fragment:
+        raise ConfigError(f"base_url must end with its path: {url.copy_with(query=None, fragment=None)}")
+    return base_url
+
+
 class HttpApi:
     """One account of one system over HTTP.
 
@@ -46,6 +68,9 @@ class HttpApi:
         routes: what each route does.
         errors: what each answer means.
         inner: moves the bytes; by default httpx's own transport. Tests and replays give another.
+
+    Raises:
+        ConfigError: the base URL is no HTTP address, or holds a credential or a query.
     """
 
     def __init__(
@@ -61,7 +86,7 @@ class HttpApi:
         inner: httpx.AsyncBaseTransport | None = None,
         observers: tuple[Observer, ...] = (),
     ) -> None:
-        self.base_url = base_url.rstrip("/")
+        self.base_url = _checked(base_url).rstrip("/")
         self.routes = routes or Routes()
         self.errors = errors or ErrorTable()
         self.limits = limits or Limits()
@@ -76,7 +101,10 @@ class HttpApi:
         self.client = httpx.AsyncClient(
             transport=self.transport,
             auth=auth,
-            headers=dict(headers or {}),
+            headers={"user-agent": f"banksman/{__version__}", "accept-encoding": "gzip, deflate", **(headers or {})},
+            # A session that an answer opens would outlive its run and be shared by all; what needs one carries its
+            # cookie in `fresh_headers`.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             timeout=self.limits.timeout,
             follow_redirects=False,
             trust_env=False,
@@ -92,8 +120,7 @@ class HttpApi:
         """Run a read action of this connector. In a preview it sees the plan's earlier writes."""
         if self._reader is None:
             return await action.body(self, *args, **kwargs)  # type: ignore[no-any-return]
-        arguments = {**dict(zip(action.input.names, args, strict=False)), **kwargs}
-        return await self._reader(action, arguments)  # type: ignore[no-any-return]
+        return await self._reader(action, action.arguments(*args, **kwargs))  # type: ignore[no-any-return]
 
     @property
     def call_key(self) -> str:
@@ -101,8 +128,11 @@ class HttpApi:
         return call_context().key
 
     def url(self, path: str) -> str:
-        """The absolute address of a path below the base URL; an absolute one stays as it is."""
-        return path if "://" in path else f"{self.base_url}/{path.lstrip('/')}"
+        """The absolute address of a path below the base URL; an absolute one stays as it is.
+
+        The caller quotes what it puts into a path: `quote(key, safe="")`.
+        """
+        return path if _ABSOLUTE.match(path) else f"{self.base_url}/{path.lstrip('/')}"
 
     def request(self, method: str, path: str, **parts: Any) -> Request:
         """Build a request and send nothing. `parts` are those of `banksman.http.build`."""
@@ -127,20 +157,26 @@ class HttpApi:
         """Every item of a list, page after page.
 
         Raises:
-            MalformedAnswer: the list is longer than `most`, or a page names itself as the next one.
+            MalformedAnswer: the list is longer than `most`, a page names an earlier one as the next, or page after
+                page is empty.
         """
         seen: set[str] = set()
-        count = 0
+        count = empty = 0
         page: Request | None = request
         while page is not None:
             if page.fingerprint in seen:
-                raise MalformedAnswer(f"{page.summary()} names itself as the next page")
+                raise MalformedAnswer(f"{scrub(page.summary())} was already read and is named as the next page again")
             seen.add(page.fingerprint)
             response = await self.fetch(page)
-            for item in paging.items(response):
+            items = paging.items(response)
+            empty = 0 if items else empty + 1
+            if empty > _EMPTY_PAGES:
+                raise MalformedAnswer(f"{scrub(request.summary())}: {empty} pages in a row were empty")
+            for item in items:
                 count += 1
                 if count > most:
-                    raise MalformedAnswer(f"{request.summary()} lists more than {most:,}", hint="Narrow the filter.")
+                    what = f"{scrub(request.summary())} lists more than {most:,}"
+                    raise MalformedAnswer(what, hint="Narrow the filter.")
                 yield item
             page = paging.following(page, response)
 
@@ -151,17 +187,16 @@ class HttpApi:
             OutcomeUnknown: no answer, 408, 5xx or an answer that cannot be read.
             CallError: it was refused, and nothing happened.
         """
-        try:
-            response = await self._send(request)
-        except MalformedAnswer as error:
-            raise OutcomeUnknown(f"{request.summary()} was answered, but {error.message}") from None
+        response = await self._send(request)
         self.errors.check(response, changes=True)
         return response
 
     async def _send(self, request: Request) -> httpx.Response:
         extensions = {IDEMPOTENT: True} if request.idempotent else {}
         outgoing = request.to_httpx(extensions)
-        outgoing.headers = httpx.Headers([*self.client.headers.items(), *outgoing.headers.items()])
+        headers = httpx.Headers(self.client.headers)
+        headers.update(outgoing.headers)
+        outgoing.headers = headers
         outgoing.extensions["timeout"] = httpx.Timeout(self.limits.timeout).as_dict()
         return await self.client.send(outgoing)
 
@@ -183,7 +218,7 @@ class HttpApi:
     def effect_of(self, request: Request) -> Effect:
         """What the routes say of a request."""
         path = httpx.URL(request.url).path.removeprefix(httpx.URL(self.base_url).path.rstrip("/"))
-        return self.routes.effect(request.method, path)
+        return self.routes.effect(request.method, path, request.content)
 
     @asynccontextmanager
     async def rehearsal(self) -> AsyncIterator[None]:
@@ -221,9 +256,9 @@ class SyncApi:
         """See `HttpApi.fetch`."""
         return anyio.from_thread.run(self.api.fetch, request)
 
-    def get(self, path: str, *, params: Mapping[str, Any] | None = None) -> Any:
+    def get(self, path: str, *, params: Mapping[str, Any] | None = None, **parts: Any) -> Any:
         """See `HttpApi.get`."""
-        return anyio.from_thread.run(lambda: self.api.get(path, params=params))
+        return anyio.from_thread.run(lambda: self.api.get(path, params=params, **parts))
 
     def listed(self, request: Request, paging: Paging, *, most: int = 10_000) -> list[Any]:
         """Every item of `HttpApi.pages`."""

@@ -45,7 +45,7 @@ class Throttle:
         self._clock = clock
         self._sleep = sleep
         self._slots: anyio.Semaphore | None = None
-        self._next = clock()
+        self._next = self._held = clock()
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -53,18 +53,28 @@ class Throttle:
         if self._slots is None:
             self._slots = anyio.Semaphore(self._limits.concurrency)
         async with self._slots:
-            if self._limits.rate:
-                await self._wait(self._limits.rate)
+            await self._wait()
             yield
 
-    async def _wait(self, rate: float) -> None:
-        # The moment of the next token is reserved before sleeping, so that waiters queue instead of racing.
-        now = self._clock()
-        start = max(self._next, now - (self._limits.burst - 1) / rate)
+    async def _wait(self) -> None:
+        while True:
+            start, now = self._reserve(), self._clock()
+            if start > now:
+                await self._sleep(start - now)
+            # The system may have said "wait" while this caller slept; then it takes its turn anew.
+            if self._held <= max(start, now):
+                return
+
+    def _reserve(self) -> float:
+        """The moment of the next token, taken before sleeping, so that waiters queue instead of racing."""
+        rate = self._limits.rate
+        if not rate:
+            return self._held
+        start = max(self._next, self._clock() - (self._limits.burst - 1) / rate)
         self._next = start + 1 / rate
-        if start > now:
-            await self._sleep(start - now)
+        return start
 
     def hold(self, seconds: float) -> None:
         """Let nobody start for a while: the system said to wait."""
-        self._next = max(self._next, self._clock() + seconds)
+        self._held = max(self._held, self._clock() + seconds)
+        self._next = max(self._next, self._held)

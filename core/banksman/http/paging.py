@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import urljoin
 
 import httpx
 
+from banksman.errors import MalformedAnswer
 from banksman.http.answers import read_json
-from banksman.http.request import Request, build
+from banksman.http.request import Request
+from banksman.http.scrub import scrub
 
 
 class Paging(Protocol):
@@ -36,13 +38,20 @@ def dig(value: Any, path: str) -> Any:
 
 
 def _listed(value: Any, path: str) -> list[Any]:
+    # An answer without its list is no empty list: what looks for a write would take it for proof of absence.
     found = dig(value, path)
-    return found if isinstance(found, list) else []
+    if not isinstance(found, list):
+        where = f"no list at {path!r}" if path else "no list"
+        raise MalformedAnswer(f"the page has {where} but {_kind(found)}")
+    return found
+
+
+def _kind(value: Any) -> str:
+    return "nothing" if value is None else f"a {type(value).__name__}"
 
 
 def _with_param(request: Request, **params: Any) -> Request:
-    url = httpx.URL(request.url).copy_merge_params(params)
-    return Request(request.method, str(url), request.headers, request.content, request.fresh_headers)
+    return replace(request, url=str(httpx.URL(request.url).copy_merge_params(params)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +96,14 @@ class Cursor:
 
     def following(self, request: Request, response: httpx.Response) -> Request | None:
         cursor = dig(read_json(response), self.cursor)
-        if not cursor:
+        if cursor is None or cursor == "":
             return None
+        if not isinstance(cursor, str | int):
+            raise MalformedAnswer(f"the cursor at {self.cursor!r} is {_kind(cursor)}")
         if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            form = dict(httpx.QueryParams(request.content.decode("ascii")).items())
-            form[self.param] = str(cursor)
-            return build(request.method, request.url, form=form)
-        return _with_param(request, **{self.param: cursor})
+            form = httpx.QueryParams(request.content.decode("ascii")).set(self.param, str(cursor))
+            return replace(request, content=str(form).encode("ascii"))
+        return _with_param(request, **{self.param: str(cursor)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +130,15 @@ class Offset:
 _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
-def _same_origin(request: Request, link: str) -> Request | None:
+def _same_origin(request: Request, link: str) -> Request:
     """Follow a link only to the same origin: a next link must not carry the credential elsewhere."""
-    target = httpx.URL(urljoin(request.url, link) if not _ABSOLUTE.match(link) else link)
     here = httpx.URL(request.url)
-    if (target.scheme, target.host, target.port) != (here.scheme, here.host, here.port):
-        from banksman.errors import MalformedAnswer
-
-        raise MalformedAnswer(f"the next page is said to be on {target.host}, not on {here.host}; it was not fetched")
-    return Request(request.method, str(target), request.headers, request.content, request.fresh_headers)
+    try:
+        target = httpx.URL(urljoin(request.url, link) if not _ABSOLUTE.match(link) else link)
+    except (httpx.InvalidURL, ValueError):
+        raise MalformedAnswer("the next page's address is not one; it was not fetched") from None
+    if (target.scheme, target.host, target.port, target.userinfo) != (here.scheme, here.host, here.port, here.userinfo):
+        raise MalformedAnswer(
+            f"the next page is said to be on {scrub(target.host)!r}, not on {here.host!r}; it was not fetched"
+        )
+    return replace(request, url=str(target.copy_with(fragment=None)))

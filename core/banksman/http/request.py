@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json as jsonlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
+from json.encoder import encode_basestring
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
-from banksman._canonical import Plain, digest
+from banksman._canonical import Plain, digest, exact, plain
+from banksman.auth import UNSIGNED_URL
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,11 @@ class Request:
     fresh_headers: Mapping[str, str] = field(default_factory=dict)
     idempotent: bool = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "method", self.method.upper())
+        for held in ("headers", "fresh_headers"):
+            object.__setattr__(self, held, {name.lower(): value for name, value in getattr(self, held).items()})
+
     @cached_property
     def fingerprint(self) -> str:
         return fingerprint(self.method, self.url, self.content)
@@ -43,7 +51,7 @@ class Request:
             "kind": "http",
             "method": self.method,
             "url": self.url,
-            "headers": {name.lower(): value for name, value in self.headers.items()},
+            "headers": dict(self.headers),
             "body": body_value(self.headers.get("content-type", ""), self.content),
         }
 
@@ -60,10 +68,25 @@ class Request:
 
     @classmethod
     def from_httpx(cls, request: httpx.Request, *, keep: frozenset[str] = frozenset()) -> Request:
-        """What an SDK built, without what its HTTP client added. `keep` names further headers with a meaning."""
+        """What an SDK built, without credentials and what its HTTP client added.
+
+        `keep` names further headers with a meaning.
+        """
         kept = {"content-type", "prefer"} | keep
         headers = {name.lower(): value for name, value in request.headers.items() if name.lower() in kept}
-        return cls(request.method, str(request.url), headers=headers, content=request.content)
+        return cls(request.method, str(unsigned(request)), headers=headers, content=request.content)
+
+
+def unsigned(request: httpx.Request) -> httpx.URL:
+    """The address of a request without the API key that its auth flow put into the query."""
+    named = request.extensions.get(UNSIGNED_URL)
+    if named is None:
+        return request.url
+    bare = httpx.URL(named)
+    given, left = Counter(request.url.params.multi_items()), Counter(bare.params.multi_items())
+    same = bare.copy_with(query=None) == request.url.copy_with(query=None)
+    # Only an address that lacks one parameter is the same; any other would hide what is sent.
+    return bare if same and not left - given and (given - left).total() == 1 else request.url
 
 
 def build(
@@ -78,7 +101,12 @@ def build(
     fresh_headers: Mapping[str, str] | None = None,
     idempotent: bool = False,
 ) -> Request:
-    """A request from its parts. Decimals in `json` are written as numbers with all their digits."""
+    """A request from its parts. Decimals in `json` are written as numbers with all their digits.
+
+    Raises:
+        TypeError: `json` holds what has no JSON form.
+        ValueError: `json` holds a number that is not finite, or a text that is not Unicode.
+    """
     named = {name.lower(): value for name, value in (headers or {}).items()}
     body = content.encode() if isinstance(content, str) else content or b""
     if json is not None:
@@ -92,42 +120,39 @@ def build(
     if params:
         given = {name: value for name, value in params.items() if value is not None}
         full = full.copy_merge_params(given)
-    return Request(method.upper(), str(full), named, body, dict(fresh_headers or {}), idempotent)
+    return Request(method, str(full), named, body, dict(fresh_headers or {}), idempotent)
 
 
 def dump_json(value: Any) -> bytes:
-    """Compact JSON; a `Decimal` keeps its digits."""
-    return _Numbers(ensure_ascii=False, separators=(",", ":")).encode(value).encode("utf-8")
+    """Compact JSON; a `Decimal` keeps its digits, times and enumerations become text.
+
+    Raises:
+        TypeError: something has no JSON form.
+        ValueError: a number is not finite, or a text is not Unicode.
+    """
+    out: list[str] = []
+    _write(plain(value), out.append)
+    return "".join(out).encode("utf-8")
 
 
-class _Exact(float):
-    """A number that the encoder writes as given."""
-
-    def __new__(cls, text: str) -> _Exact:
-        made = super().__new__(cls, text)
-        made.text = text  # type: ignore[attr-defined]
-        return made
-
-    def __repr__(self) -> str:
-        return self.text  # type: ignore[attr-defined, no-any-return]
-
-
-class _Numbers(jsonlib.JSONEncoder):
-    def iterencode(self, o: Any, _one_shot: bool = False) -> Any:
-        return super().iterencode(_exact(o), _one_shot=False)
-
-    def encode(self, o: Any) -> str:
-        return "".join(self.iterencode(o))
-
-
-def _exact(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return _Exact(format(value, "f"))
-    if isinstance(value, Mapping):
-        return {key: _exact(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_exact(item) for item in value]
-    return value
+def _write(value: Plain, out: Callable[[str], Any]) -> None:
+    # The standard encoder writes every float by `float.__repr__`, so a Decimal cannot pass it whole.
+    if isinstance(value, dict):
+        for index, (key, item) in enumerate(value.items()):
+            out(f"{',' if index else '{'}{encode_basestring(key)}:")
+            _write(item, out)
+        out("}" if value else "{}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            out("," if index else "[")
+            _write(item, out)
+        out("]" if value else "[]")
+    elif isinstance(value, Decimal):
+        out(exact(value))
+    elif isinstance(value, bytes):
+        raise TypeError("bytes have no JSON form; encode them, say as Base64")
+    else:
+        out(jsonlib.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
 def body_value(content_type: str, content: bytes) -> Plain:
