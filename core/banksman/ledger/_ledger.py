@@ -12,6 +12,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Protocol
 
+from anyio import to_thread
+
 from banksman.errors import StorageError
 from banksman.ledger._entry import Draft, Entry
 
@@ -179,7 +181,9 @@ class Ledger:
         seen: int | None = None
         while True:
             with contextlib.suppress(StorageError):
-                version = await asyncio.to_thread(self.store.version)
+                # Microseconds in a local file; a round trip to a server waits in a thread of anyio's, since the default
+                # one of the loop may belong to somebody else.
+                version = self.store.version() if self.store.quick else await to_thread.run_sync(self.store.version)
                 if version != seen:
                     seen = version
                     yield

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from banksman._canonical import Plain, digest, encode
+from banksman._record import holds_placeholder
 from banksman.plan._format import Runbook, Step
 from banksman.plan._reference import BadReference, expressions, resolve, true
 
@@ -82,6 +83,7 @@ class Interpreter:
     Args:
         inputs: the checked inputs.
         facts: what `run` stands for in references: `id`, `date`, `requester`.
+        positional: loops whose rounds are named by their place, as an earlier look at the same run named them.
         undecided: asked before `when` and `for_each` are evaluated; a reason defers the step. Preview gives one.
 
     `outputs` maps the finished steps to their outputs, `failures` calls to reasons, `deferred` steps to reasons.
@@ -93,8 +95,10 @@ class Interpreter:
         inputs: Mapping[str, Plain],
         facts: Mapping[str, Plain],
         *,
+        positional: Collection[str] = (),
         undecided: Undecided | None = None,
     ) -> None:
+        self._positional = positional
         self.plan = plan
         self.outputs: dict[str, Plain] = {}
         self.failures: dict[str, str] = {}
@@ -231,7 +235,8 @@ class Interpreter:
         if not isinstance(items, list):
             found = "null" if items is None else type(items).__name__
             raise BadReference(f"for_each of {name}: a list was expected, not {found}: {step.for_each}")
-        keys = round_keys(items, step.key)
+        by_place = name in self._positional or holds_placeholder(items)
+        keys = [f"#{index + 1}" for index in range(len(items))] if by_place else round_keys(items, step.key)
         state = self._steps[name]
         state.open = len(items)
         for index, (key, item) in enumerate(zip(keys, items, strict=True)):
@@ -345,7 +350,8 @@ def round_keys(items: list[Plain], expression: str | None = None) -> list[str]:
     """A name for each item that does not depend on its place, so that a longer list gives the old items old names.
 
     The items themselves where they are scalars, else the first field that is short, never null and different in
-    each, else a hash of the item. Equal items get `#2`, `#3`.
+    each, else a hash of the item. Equal items get `#2`, `#3`. (Items that hold placeholders cannot be named so, since
+    what names them now is not what will name them then: their rounds are `#1`, `#2`, by place.)
     """
     values = _distinguishing(items, expression)
     keys: list[str] = []

@@ -106,6 +106,7 @@ class Look:
     Args:
         known: outputs of the calls that have run; they are not looked at again.
         failed: calls that ran and failed.
+        positional: loops whose rounds an earlier look at the same run named by place.
         key: the idempotency key of a call's id.
     """
 
@@ -117,6 +118,7 @@ class Look:
     key: Callable[[str], str]
     known: Mapping[str, Plain] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
+    positional: frozenset[str] = frozenset()
     width: int = 64
 
     def __post_init__(self) -> None:
@@ -131,7 +133,9 @@ class Look:
         self._last_rehearsed: dict[str, str] = {}
         self._stack = AsyncExitStack()
         self._rehearsing: set[str] = set()
-        self._machine = Interpreter(self.plan, self.inputs, self.facts, undecided=self._undecided)
+        self._machine = Interpreter(
+            self.plan, self.inputs, self.facts, positional=self.positional, undecided=self._undecided
+        )
 
     async def run(self) -> Interpreter:
         """Look at everything that can be looked at now. Afterwards the fields hold what was found."""

@@ -1,0 +1,476 @@
+"""The hub: what the CLI, the server and a program hold. It connects accounts and carries out runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from types import TracebackType
+from typing import Any, Self
+
+from banksman import guard
+from banksman._action import Action
+from banksman._canonical import Plain, plain
+from banksman._connector import Connection, Connector, OpenConnection, Wiring
+from banksman._version import __version__
+from banksman.catalog import Registry
+from banksman.config import Config
+from banksman.errors import BanksmanError, NotApproved, PlanError, UnknownName, UsageError
+from banksman.ledger import Draft, Entry, Ledger
+from banksman.plan import Runbook, bind_inputs, build, check
+from banksman.plan import load as load_runbook
+from banksman.preview import Preview
+from banksman.runtime import (
+    DbosEngine,
+    Engine,
+    Execution,
+    LocalEngine,
+    Locks,
+    News,
+    RunState,
+    Stopping,
+    Surroundings,
+    UndoPlan,
+    fold,
+    locks_for,
+    plan_undo,
+)
+
+
+class Hub:
+    """Holds connections, ledger and engine. Use it as an async context manager, on one event loop.
+
+        async with Hub(config) as hub:
+            run = await hub.create(load_runbook("reorder.yaml"), {"days": 2})
+            preview = await hub.preview(run)
+            await hub.approve(run, preview.digest)
+            state = await hub.carry_out(run)
+
+    Args:
+        config: what is configured.
+        registry: where connectors come from; those installed by default.
+        durable: False keeps runs in this process alone (the ledger is written all the same).
+        inner: moves the bytes of one connection, by its name; tests and recordings give their own.
+        observers: see what passes the seam of a connection.
+        progress: called with each entry that a run records.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        registry: Registry | None = None,
+        durable: bool = True,
+        inner: Callable[[str], Any] | None = None,
+        observers: Callable[[str], tuple[Any, ...]] | None = None,
+        progress: Callable[[RunState, Entry], None] | None = None,
+    ) -> None:
+        self.config = config
+        self.registry = registry or Registry()
+        self.progress = progress
+        self._durable = durable
+        self._inner = inner
+        self._observers = observers
+        self._open: dict[str, asyncio.Future[OpenConnection]] = {}
+        self._ledger: Ledger | None = None
+        self._locks: Locks | None = None
+        self._engine: Engine | None = None
+        self._news: News | None = None
+        self._around: Surroundings | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End: calls under way finish, nothing new starts, unfinished runs go on in another process."""
+        if self._around is not None:
+            self._around.stopping.set()
+        if self._news is not None:
+            await self._news.close()
+        if self._engine is not None:
+            await self._engine.close()
+        for opened in self._open.values():
+            with contextlib.suppress(BanksmanError):
+                await (await opened).aclose()
+        self._open.clear()
+        if self._ledger is not None:
+            self._ledger.close()
+        if self._locks is not None:
+            self._locks.close()
+
+    # What there is
+
+    @property
+    def ledger(self) -> Ledger:
+        """Opened on first use.
+
+        Raises:
+            StorageError: it cannot be opened.
+        """
+        if self._ledger is None:
+            self._ledger = Ledger.open(self.config.ledger)
+        return self._ledger
+
+    @property
+    def around(self) -> Surroundings:
+        """What every run of this hub shares."""
+        if self._around is None:
+            self._news = News(self.ledger)
+            self._around = Surroundings(
+                ledger=self.ledger,
+                connect=self.connect,
+                connections=_Connections(self),
+                versions={"banksman": __version__},
+                progress=self._on_progress,
+                news=self._news.next,
+            )
+        return self._around
+
+    def _on_progress(self, state: RunState, entry: Entry) -> None:
+        if self.progress is not None:
+            self.progress(state, entry)
+
+    def connection(self, name: str) -> Connection:
+        """A configured connection.
+
+        Raises:
+            UnknownName: there is none of that name.
+            ConfigError: its settings do not fit.
+        """
+        if name not in self.config.connections:
+            hint = f"Add it to {self.config.path or 'banksman.yaml'} (`banksman init` writes one)."
+            raise UnknownName("connection", name, self.config.connections, hint=hint)
+        return self.config.connection(name, self.registry.get(name.split(":", 1)[0]))
+
+    async def connect(self, name: str) -> OpenConnection:
+        """A connection in use; opened once, then shared.
+
+        Raises:
+            UnknownName, ConfigError: as `connection`; also where a secret cannot be found.
+        """
+        known = self._open.get(name)
+        if known is None:
+            known = self._open[name] = asyncio.get_running_loop().create_future()
+            try:
+                known.set_result(self._connect(name))
+            except BanksmanError as error:
+                del self._open[name]
+                known.set_exception(error)
+                known.exception()
+                raise
+        return await asyncio.shield(known)
+
+    def _connect(self, name: str) -> OpenConnection:
+        connection = self.connection(name)
+        connector = self.registry.get(connection.system)
+        wiring = Wiring(
+            auth=self._auth(connector, connection),
+            observers=self._observers(name) if self._observers else (),
+            inner=self._inner(name) if self._inner else None,
+        )
+        return OpenConnection(connector, connection, connector.open(connector, connection, wiring))
+
+    def _auth(self, connector: Connector, connection: Connection) -> Any:
+        from banksman import auth
+
+        if not connector.auth:
+            return None
+        return auth.build(connector.auth, connection.auth, connection=connection.name, store=None)
+
+    # Runs
+
+    async def check(self, plan: Runbook) -> list[str]:
+        """The problems of a plan against the actions there are; systems that describe themselves are asked."""
+        known: dict[str, Mapping[str, Action[Any, Any]] | BanksmanError] = {}
+        for step in plan.steps.values():
+            for call in step.ways:
+                with contextlib.suppress(UsageError):
+                    name = plan.connection_of(call)
+                    if name not in known:
+                        known[name] = await self._actions_of(name, call.action)
+
+        def lookup(connection: str, action: str) -> Action[Any, Any]:
+            actions = known.get(connection)
+            if isinstance(actions, BanksmanError):
+                raise actions
+            if actions is None or action not in actions:
+                raise UnknownName("action", action, actions or {})
+            return actions[action]
+
+        return check(plan, lookup)
+
+    async def _actions_of(self, connection: str, action: str) -> Mapping[str, Action[Any, Any]] | BanksmanError:
+        try:
+            return await (await self.connect(connection)).actions()
+        except BanksmanError as error:
+            return error
+
+    async def create(
+        self,
+        plan: Runbook,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        undoes: str | None = None,
+        model: str | None = None,
+    ) -> str:
+        """Record a new run and return its id. Nothing is called yet, but for the descriptions of systems.
+
+        Raises:
+            PlanError: the plan or its inputs have problems; all are listed.
+        """
+        if problems := await self.check(plan):
+            raise PlanError(plan.name, problems)
+        bound = bind_inputs(plan, inputs or {})
+        run = new_run_id()
+        now = datetime.now(timezone.utc)
+        facts = {"id": run, "date": now.date().isoformat(), "requester": self.config.user}
+        body: dict[str, Plain] = {
+            "name": plan.name,
+            "plan": plan.document(),
+            "inputs": plain(bound),
+            "facts": facts,
+            "requester": self.config.user,
+            "version": __version__,
+        }
+        if undoes:
+            body["undoes"] = undoes
+        if model:
+            body["model"] = model
+        await self.ledger.append(Draft(run, "run.created", "", body))
+        return run
+
+    def state(self, run: str) -> RunState:
+        """What is known of a run. A unique beginning of its id is enough.
+
+        Raises:
+            UnknownName: there is no such run.
+        """
+        entries = self.ledger.entries(run)
+        if not entries:
+            run = self._full_id(run)
+            entries = self.ledger.entries(run)
+        return fold(run, entries)
+
+    def _full_id(self, run: str) -> str:
+        runs = [entry.run for entry in self.ledger.of_kind("run.created")]
+        fitting = [name for name in runs if name.startswith(run)] if run else []
+        if len(fitting) != 1:
+            raise UnknownName("run", run, fitting or runs[-8:], hint="`banksman runs list` shows all.")
+        return fitting[0]
+
+    def runs(self) -> list[RunState]:
+        """All runs, newest first."""
+        return [self.state(entry.run) for entry in reversed(self.ledger.of_kind("run.created"))]
+
+    async def preview(self, plan: Runbook, inputs: Mapping[str, Any] | None = None) -> Preview:
+        """What a plan would do now. Nothing is recorded, nothing is written anywhere.
+
+        Raises:
+            PlanError: the plan or its inputs have problems.
+        """
+        if problems := await self.check(plan):
+            raise PlanError(plan.name, problems)
+        run = "preview"
+        now = datetime.now(timezone.utc)
+        facts = {"id": run, "date": now.date().isoformat(), "requester": self.config.user}
+        bound = plain(bind_inputs(plan, inputs or {}))
+        execution = Execution(self.around, run)
+        state = execution.state
+        state.name, state.requester, state.plan = plan.name, self.config.user, plan.document()
+        state.inputs, state.facts = bound, facts
+        return await execution.look(1, secrets.token_hex(8), guard.expiry())
+
+    async def start(self, run: str) -> None:
+        """Hand a run to the durable engine: it is previewed, waits for its approval, and is carried out."""
+        engine = await self.engine()
+        await engine.start(run)
+
+    async def wait(self, run: str) -> RunState:
+        """Until a started run is over, paused, or has to wait for another process.
+
+        Raises:
+            StorageError: the ledger cannot be written any more.
+        """
+        engine = await self.engine()
+        with contextlib.suppress(Stopping):
+            await engine.wait(run)
+        return self.state(run)
+
+    async def carry_out(self, run: str) -> RunState:
+        """`start`, then `wait`."""
+        await self.start(run)
+        return await self.wait(run)
+
+    async def engine(self) -> Engine:
+        """The durable engine, launched on first use; it takes over what dead processes left."""
+        if self._engine is None:
+            if self._durable:
+                self._locks = locks_for(self.config.ledger)
+                self._engine = await DbosEngine(self.config.engine, self._locks, self._carry).open()
+                await self._engine.recover()
+            else:
+                self._engine = LocalEngine(self._carry)
+        return self._engine
+
+    async def _carry(self, run: str) -> None:
+        execution = Execution(self.around, run)
+        try:
+            await execution.proceed()
+        except UsageError as error:
+            # The plan or the configuration does not fit any more; a person has to mend it and resume.
+            await execution.record("run.paused", why=str(error))
+
+    async def approve(self, run: str, digest: str, *, how: str = "command") -> None:
+        """Record a person's yes to one preview.
+
+        Raises:
+            NotApproved: the run does not wait for an approval of this digest.
+            Denied: `how` is `flag`, and a rule wants a person.
+        """
+        state = self._waiting(run, digest)
+        assert state.preview is not None
+        if how == "flag":
+            items = [*state.preview.items.values(), *state.preview.alternatives.values()]
+            guard.require_unattended(items, _Connections(self))
+        approval = guard.Approval(state.preview.digest, self.config.user, how, "")
+        await self.ledger.append(Draft(state.id, "approval.given", "", approval.document()))
+
+    async def deny(self, run: str, digest: str, why: str = "") -> None:
+        """Record a person's no to one preview; the run ends.
+
+        Raises:
+            NotApproved: the run does not wait for an approval of this digest.
+        """
+        state = self._waiting(run, digest)
+        assert state.preview is not None
+        body = {"digest": state.preview.digest, "by": self.config.user, "why": why}
+        await self.ledger.append(Draft(state.id, "approval.denied", "", body))
+
+    def _waiting(self, run: str, digest: str) -> RunState:
+        state = self.state(run)
+        if not state.waits or state.preview is None:
+            raise NotApproved(f"run {state.id} does not wait for an approval: it is {state.status}")
+        if len(digest) < 12 or not state.preview.digest.startswith(digest):
+            given = digest[:12] or "nothing"
+            raise NotApproved(
+                f"run {state.id} waits for an approval of {state.preview.digest[:12]}, not of {given}",
+                hint="Look at it again: `banksman runs show`.",
+            )
+        return state
+
+    async def resume(self, run: str) -> RunState:
+        """Let a paused, failed or interrupted run go on; what is left is previewed again.
+
+        Raises:
+            UsageError: the run is over, or a person has to settle a call first.
+        """
+        state = self.state(run)
+        if open_calls := state.of_status("handed_over"):
+            names = ", ".join(call.id for call in open_calls)
+            hint = f"Look in the system, then `banksman runs settle {state.id} CALL --happened` (or --did-not-happen)."
+            raise UsageError(f"run {state.id}: nobody has said whether {names} happened", hint=hint)
+        if state.status in ("done", "cancelled"):
+            raise UsageError(f"run {state.id} is {state.status}; there is nothing to resume")
+        if state.status in ("paused", "failed"):
+            await self.ledger.append(Draft(state.id, "run.resumed", "", {"by": self.config.user}))
+        return await self.carry_out(state.id)
+
+    async def settle(self, run: str, call: str, *, happened: bool, output: Plain = None, note: str = "") -> None:
+        """Record what a person found out about a write whose outcome the hub cannot know.
+
+        Raises:
+            UsageError: that call is not waiting for a person.
+        """
+        state = self.state(run)
+        known = {item.id for item in state.of_status("handed_over")}
+        if call not in known:
+            raise UnknownName("call that waits for a person", call, known)
+        body = {"happened": happened, "output": output, "by": self.config.user, "note": note}
+        await self.ledger.append(Draft(state.id, "call.settled", call, body))
+
+    async def plan_undo(self, run: str) -> UndoPlan:
+        """How a run would be taken back.
+
+        Raises:
+            UsageError: it is still going on, or was undone before.
+        """
+        state = self.state(run)
+        if not state.is_over and state.status != "paused":
+            raise UsageError(f"run {state.id} is {state.status}; resume it, or deny its preview, before undoing it")
+        if state.undone:
+            raise UsageError(f"run {state.id} was undone by run {state.undone}")
+        return await plan_undo(state, self.connect)
+
+    async def note_undone(self, run: str, by: str) -> None:
+        """Record that a run was taken back by another."""
+        await self.ledger.append(Draft(run, "run.undone", "", {"by": by}))
+
+    async def replan(self, run: str, plan: Runbook) -> None:
+        """Put another plan in the place of what is left of a run. Steps that have run stay as they were.
+
+        Raises:
+            PlanError: the plan has problems, or changes a step that has run.
+        """
+        state = self.state(run)
+        problems = await self.check(plan)
+        done = {call.id.partition("[")[0].partition("~")[0] for call in state.of_status("read", "confirmed")}
+        old = build(state.plan)
+        for step in sorted(done):
+            if step not in plan.steps or plan.steps[step] != old.steps[step]:
+                problems.append(f"steps.{step}: it has run, so it has to stay as it was")
+        if problems:
+            raise PlanError(plan.name, problems)
+        await self.ledger.append(Draft(state.id, "run.replanned", "", {"plan": plan.document()}))
+
+    async def call(self, action: str, connection: str, arguments: Mapping[str, Any]) -> Any:
+        """Run one read action and return its plain output.
+
+        Raises:
+            UsageError: it is a write; make it a plan of one step.
+        """
+        opened = await self.connect(connection)
+        found = await opened.action(action)
+        if found.effect.changes:
+            raise UsageError(f"{action} changes something; run it as a plan of one step")
+        return plain(await opened.read(found, arguments))
+
+
+class _Connections(Mapping[str, Connection]):
+    """The configured connections, checked when they are asked for."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def __getitem__(self, name: str) -> Connection:
+        return self._hub.connection(name)
+
+    def __iter__(self) -> Any:
+        return iter(self._hub.config.connections)
+
+    def __len__(self) -> int:
+        return len(self._hub.config.connections)
+
+
+def new_run_id() -> str:
+    """Sorts by time, and can be read out: `20261124-153000-k3f9qd`."""
+    stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    alphabet = "23456789abcdefghjkmnpqrstuvwxyz"
+    return f"{stamp}-{''.join(secrets.choice(alphabet) for _ in range(6))}"
+
+
+def single_call(action: str, connection: str, arguments: Mapping[str, Any]) -> Runbook:
+    """The plan of one step that calls an action with literal arguments."""
+    from banksman.plan import escape
+
+    step = {"action": action, "on": connection, "with": escape(dict(arguments))}
+    return build({"name": "call", "goal": f"Call {action}", "steps": {"call": step}})
+
+
+__all__ = ["Hub", "load_runbook", "new_run_id", "single_call"]

@@ -1,0 +1,31 @@
+"""The durable engine, the execution of a run, and its undo."""
+
+from banksman.runtime._engine import APPLICATION_VERSION, DbosEngine, Engine, LocalEngine
+from banksman.runtime._execution import Execution, Progress, Surroundings
+from banksman.runtime._locks import FileLocks, Locks, PostgresLocks, locks_for
+from banksman.runtime._news import News
+from banksman.runtime._state import CallState, RunState, fold
+from banksman.runtime._undo import UndoPlan, plan_undo, receipt_of
+from banksman.runtime._writing import Stopping
+
+__all__ = [
+    "APPLICATION_VERSION",
+    "CallState",
+    "DbosEngine",
+    "Engine",
+    "Execution",
+    "FileLocks",
+    "LocalEngine",
+    "Locks",
+    "News",
+    "PostgresLocks",
+    "Progress",
+    "RunState",
+    "Stopping",
+    "Surroundings",
+    "UndoPlan",
+    "fold",
+    "locks_for",
+    "plan_undo",
+    "receipt_of",
+]
