@@ -63,6 +63,8 @@ class Change(Generic[R]):
             False shows as `unguarded window`.
         notes: what a person should know before approving, one line each.
         reach: how many records are touched.
+        touches: the kinds of further records that change with it, unseen: parts that go with their whole, totals
+            that the system keeps. Later reads of those in a preview are possibly stale.
     """
 
     entity: str
@@ -77,6 +79,7 @@ class Change(Generic[R]):
     guarded: bool = False
     notes: tuple[str, ...] = ()
     reach: int = 1
+    touches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,6 +47,7 @@ class Item:
     guarded: bool = False
     notes: tuple[str, ...] = ()
     reach: int = 1
+    touches: tuple[str, ...] = ()
     follows: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
 
@@ -64,7 +65,7 @@ class Item:
         costs = given["costs"]
         given["costs"] = Money(Decimal(costs["amount"]), costs["currency"]) if costs else None
         given["effect"] = Effect(given["effect"])
-        for name in ("requests", "tells", "notes", "follows", "stale"):
+        for name in ("requests", "tells", "notes", "touches", "follows", "stale"):
             given[name] = tuple(given[name])
         return cls(**given)
 
@@ -107,6 +108,7 @@ def item_of(ready: Ready, action: Action[Any, Any], change: Change[Any], *, nonc
         guarded=change.guarded,
         notes=change.notes,
         reach=change.reach,
+        touches=change.touches,
     )
 
 

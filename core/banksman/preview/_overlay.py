@@ -6,7 +6,7 @@ connector proves; every other read on a connection with pending writes is *possi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -47,10 +47,12 @@ class Overlay:
     def __init__(self) -> None:
         self._pending: dict[tuple[str, str], dict[str, Pending]] = {}
         self._touched: set[str] = set()
+        self._spread: set[tuple[str, str]] = set()
 
-    def put(self, connection: str, entity: str, pending: Pending) -> None:
-        """Lay one write over what is there."""
+    def put(self, connection: str, entity: str, pending: Pending, touches: Iterable[str] = ()) -> None:
+        """Lay one write over what is there. `touches` are kinds of records that change with it, unseen."""
         self._touched.add(connection)
+        self._spread.update((connection, kind) for kind in touches)
         records = self._pending.setdefault((connection, entity), {})
         text = key_text(pending.key)
         earlier = records.get(text)
@@ -71,6 +73,8 @@ class Overlay:
         if opened.name not in self._touched or getattr(opened.api, "rehearses", False):
             return await proceed()
         records = self._pending.get((opened.name, action.entity or ""), {})
+        if (opened.name, action.entity) in self._spread:
+            _mark(action.full_name)
         if action.entity and action.key:
             return await self._one(action, arguments, records, proceed)
         output = await proceed()
@@ -121,14 +125,17 @@ class Overlay:
                 kept.append(item)
             elif pending.after is not None:
                 changed = _merged(item, pending.after)
-                if belongs is None or belongs(plain(changed)):
+                fits = belongs(plain(changed)) if belongs else None
+                if fits is None and belongs is not None:
+                    _mark(action.full_name)
+                if fits is not False:
                     kept.append(changed)
         if belongs is not None:
             kind = _item_type(action.output_type)
             for text, pending in records.items():
                 if text not in seen and pending.after is not None:
                     # A record that was changed into the list is known only in part: the list is then not exact.
-                    if not pending.created:
+                    if not pending.created or belongs(pending.after) is None:
                         _mark(action.full_name)
                     elif belongs(pending.after):
                         kept.append(_like(kind, pending.after))

@@ -280,7 +280,7 @@ class Look:
         created = item.before is None
         full = {**_fields(item.result), **_fields(item.after)} if created else item.after
         after = None if item.after is None else full
-        self.overlay.put(item.connection, item.entity, Pending(call.id, item.key, after, created))
+        self.overlay.put(item.connection, item.entity, Pending(call.id, item.key, after, created), item.touches)
         await self._consider_alternatives(call)
         self._machine.succeed(call.id, item.result)
 
