@@ -44,7 +44,7 @@ def plain(value: Any) -> Plain:
             return plain(value.value)
         return value
     if isinstance(value, BaseModel):
-        return {field: plain(item) for field, item in value.model_dump(by_alias=True).items()}
+        return {field: plain(item) for field, item in value.model_dump(by_alias=True, warnings=False).items()}
     if isinstance(value, Mapping):
         made = {_key(key): plain(item) for key, item in value.items()}
         if len(made) != len(value):

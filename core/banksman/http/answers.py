@@ -76,7 +76,7 @@ class ErrorTable:
         """
         status = response.status_code
         uncertain = changes and response.extensions.get(UNCERTAIN, False)
-        fault = self._fault(response)
+        fault = self._fault(response, changes=changes)
         if fault is None and 200 <= status < 300:
             return
         code, text = fault or (str(status), _reason(response))
@@ -99,11 +99,16 @@ class ErrorTable:
             context["retry_after"] = retry_after(response.headers)
         raise kind(shown, **context)
 
-    def _fault(self, response: httpx.Response) -> Fault | None:
+    def _fault(self, response: httpx.Response, *, changes: bool) -> Fault | None:
         try:
             return self.fault(response)
         except (MalformedAnswer, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            # An error page of a proxy, say: the status alone has to do.
+            # An error page of a proxy, or a download: the status alone has to do. But where an error may be inside
+            # a success, JSON that does not say so is none.
+            if response.is_success and response.content and "json" in response.headers.get("content-type", ""):
+                kind = OutcomeUnknown if changes else MalformedAnswer
+                what = "the answer says neither that it went well nor what went wrong"
+                raise kind(what, status=response.status_code) from None
             return None
 
 

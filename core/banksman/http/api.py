@@ -217,8 +217,7 @@ class HttpApi:
 
     def effect_of(self, request: Request) -> Effect:
         """What the routes say of a request."""
-        path = httpx.URL(request.url).path.removeprefix(httpx.URL(self.base_url).path.rstrip("/"))
-        return self.routes.effect(request.method, path, request.content)
+        return self.transport.effect_of(request.method, httpx.URL(request.url), request.content)
 
     @asynccontextmanager
     async def rehearsal(self) -> AsyncIterator[None]:

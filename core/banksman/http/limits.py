@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -45,7 +46,7 @@ class Throttle:
         self._clock = clock
         self._sleep = sleep
         self._slots: anyio.Semaphore | None = None
-        self._next = self._held = clock()
+        self._next = self._held = -math.inf
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:

@@ -12,7 +12,7 @@ import httpx
 
 from banksman.errors import MalformedAnswer
 from banksman.http.answers import read_json
-from banksman.http.request import Request
+from banksman.http.request import Request, with_params
 from banksman.http.scrub import scrub
 
 
@@ -51,7 +51,7 @@ def _kind(value: Any) -> str:
 
 
 def _with_param(request: Request, **params: Any) -> Request:
-    return replace(request, url=str(httpx.URL(request.url).copy_merge_params(params)))
+    return replace(request, url=str(with_params(httpx.URL(request.url), params)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Cursor:
         cursor = dig(read_json(response), self.cursor)
         if cursor is None or cursor == "":
             return None
-        if not isinstance(cursor, str | int):
+        if not isinstance(cursor, str | int) or isinstance(cursor, bool):
             raise MalformedAnswer(f"the cursor at {self.cursor!r} is {_kind(cursor)}")
         if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             form = httpx.QueryParams(request.content.decode("ascii")).set(self.param, str(cursor))

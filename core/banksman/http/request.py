@@ -119,8 +119,14 @@ def build(
     full = httpx.URL(url)
     if params:
         given = {name: value for name, value in params.items() if value is not None}
-        full = full.copy_merge_params(given)
+        full = with_params(full, given)
     return Request(method, str(full), named, body, dict(fresh_headers or {}), idempotent)
+
+
+def with_params(url: httpx.URL, params: Mapping[str, Any]) -> httpx.URL:
+    """The address with these parameters set. A space is `%20`: not every system takes `+` for one."""
+    merged = url.copy_merge_params(params)
+    return merged.copy_with(query=merged.query.replace(b"+", b"%20"))
 
 
 def dump_json(value: Any) -> bytes:

@@ -38,11 +38,12 @@ class Routes:
 
     def effect(self, method: str, path: str, content: bytes = b"") -> Effect:
         """The effect of a request; `path` is relative to the base URL and starts with a slash."""
-        # A server may resolve `..` that came encoded, and so serve another route than the one that was judged.
-        if not _DOTS.search(path):
-            for wanted, pattern, effect in self._compiled:
-                if wanted in ("*", method) and pattern.fullmatch(path):
-                    return effect if isinstance(effect, Effect) else effect(content)
+        if _DOTS.search(path):
+            # A server may resolve `..` that came encoded, and so serve another route than the one judged here.
+            return Effect.SEND
+        for wanted, pattern, effect in self._compiled:
+            if wanted in ("*", method) and pattern.fullmatch(path):
+                return effect if isinstance(effect, Effect) else effect(content)
         return worst(method)
 
 
