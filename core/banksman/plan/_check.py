@@ -22,7 +22,9 @@ def check(plan: Runbook, lookup: Lookup) -> list[str]:
     """The problems of a plan, one line each with its place; empty where it can be run."""
     found: list[str] = []
     for name, step in plan.steps.items():
-        found += [f"steps.{name}.{text}" for text in _check_step(plan, name, step, lookup)]
+        found += [
+            f"steps.{name}{'.' if text[0].isalpha() else ': '}{text}" for text in _check_step(plan, name, step, lookup)
+        ]
     if not found:
         try:
             ordered(plan)
@@ -38,6 +40,11 @@ def check(plan: Runbook, lookup: Lookup) -> list[str]:
 
 def _check_step(plan: Runbook, name: str, step: Step, lookup: Lookup) -> Iterator[str]:
     looped = step.for_each is not None
+    templates = [step.for_each, step.when, f"${{{step.key}}}" if step.key else None]
+    templates += [call.arguments for call in step.ways]
+    if unreadable := [text for template in templates for text in _unreadable(template)]:
+        yield from unreadable
+        return
     for need in step.after:
         if need not in plan.steps:
             yield f"after: no step {need!r}{_near(need, plan.steps)}"
@@ -55,13 +62,19 @@ def _check_step(plan: Runbook, name: str, step: Step, lookup: Lookup) -> Iterato
         yield from (f"{place}{text}" for text in _check_call(plan, call, lookup))
 
 
-def _check_roots(plan: Runbook, template: Any, *, looped: bool) -> Iterator[str]:
+def _unreadable(template: Any) -> list[str]:
     try:
-        found = list(expressions(template))
+        list(expressions(template))
     except BadReference as error:
-        yield str(error)
+        return [str(error)]
+    return []
+
+
+def _check_roots(plan: Runbook, template: Any, *, looped: bool) -> Iterator[str]:
+    if unreadable := _unreadable(template):
+        yield from unreadable
         return
-    for expression in found:
+    for expression in expressions(template):
         for root in sorted(expression.roots):
             if root in ("each", "index"):
                 if not looped:

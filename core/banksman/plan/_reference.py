@@ -245,7 +245,9 @@ def _to_json(value: Plain) -> str:
 
 def true(value: Plain) -> bool:
     """Truth after JMESPath: false, null, and empty texts, lists and objects are false; 0 is true."""
-    return value not in (None, False) and value not in ("", [], {})
+    if value is None or value is False:
+        return False
+    return bool(value) if isinstance(value, str | list | Mapping) else True
 
 
 _MORE_TYPES = {"Decimal": "number", "Placeholder": "string"}
