@@ -182,7 +182,7 @@ def _handler(sandbox: Sandbox) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(content)
 
         # The base class looks handlers up by these names.
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve  # noqa: N815
+        do_GET = do_POST = do_PUT = do_PATCH = do_MERGE = do_DELETE = do_HEAD = _serve  # noqa: N815
 
         def log_message(self, format: str, *args: Any) -> None:
             """Keep quiet; `Sandbox.calls` has everything."""
