@@ -165,20 +165,22 @@ class Irreversible:
 class Compensation:
     """An inverse that does not restore everything: what stays is said in `leaves`."""
 
-    call: Callable[[Receipt[Any]], BoundCall]
+    call: Callable[[Receipt[Any]], BoundCall | Irreversible]
     leaves: str
 
 
-Undo = Callable[[Receipt[Any]], "BoundCall"]
+#: From the receipt of a write to its inverse; `Irreversible` where this one, of all, cannot be taken back.
+Undo = Callable[[Receipt[Any]], "BoundCall | Irreversible"]
 
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """Which call of which run is being prepared: what bodies may know of the run."""
+    """Which call of which run is being prepared: what bodies may know of the run. `call` is as placeholders name it."""
 
     key: str = ""
     nonce: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
+    call: str = ""
 
 
 _context: ContextVar[CallContext] = ContextVar("banksman_call", default=CallContext())

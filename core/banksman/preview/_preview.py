@@ -226,7 +226,7 @@ class Look:
         self, call: Ready, opened: OpenConnection, action: Action[Any, Any], stale: list[str], waits: bool
     ) -> Any:
         try:
-            with preparing(CallContext(self.key(call.id), self.nonce)):
+            with preparing(CallContext(self.key(call.id), self.nonce, call=call.id)):
                 change = await opened.prepare(action, call.arguments)
         except BanksmanError as error:
             # What a body cannot do with a placeholder, it may well do with the value.

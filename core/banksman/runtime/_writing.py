@@ -13,7 +13,7 @@ from banksman._canonical import Plain, plain
 from banksman._change import ABSENT, UNSURE, CallContext, Change, NativeKey, Sent, Unknowable, preparing
 from banksman._connector import OpenConnection
 from banksman._record import settle
-from banksman.errors import BanksmanError, CallError, OutcomeUnknown, RateLimited
+from banksman.errors import BanksmanError, CallError, OutcomeUnknown, RateLimited, Stopped
 from banksman.guard import moment
 from banksman.plan import Ready
 from banksman.preview import Item, differences, hold_against, item_of, resolver
@@ -93,7 +93,7 @@ class Writing:
         await self.execution.record(kind, self.call.id, **body)
 
     async def _prepare(self) -> Change[Any]:
-        with preparing(CallContext(self.key, self.nonce)):
+        with preparing(CallContext(self.key, self.nonce, call=self.call.id)):
             return await self.opened.prepare(self.action, self.call.arguments)
 
     def _fresh_item(self, change: Change[Any]) -> Item:
@@ -123,6 +123,10 @@ class Writing:
                 output = plain(await self.opened.send(self.action, change))
         except OutcomeUnknown as error:
             await self._record("call.unknown", error=str(error))
+            raise
+        except Stopped as error:
+            # The seam looked once more and did not send: nothing happened, and there is nothing to reconcile.
+            await self._record("call.failed", error=str(error), again=True)
             raise
         await self._confirm(output, fresh.after)
         return output
