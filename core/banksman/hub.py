@@ -182,7 +182,10 @@ class Hub:
 
         if not connector.auth:
             return None
-        return auth.build(connector.auth, connection.auth, connection=connection.name, store=None)
+        # Only a rotating refresh token has to outlive the process; opening the vault may ask the keyring for its key.
+        rotating = connection.auth.get("kind") == auth.OAuth2Refresh.kind
+        store = auth.Vault.open(self.config.home / "vault") if rotating else None
+        return auth.build(connector.auth, connection.auth, connection=connection.name, store=store)
 
     # Runs
 
