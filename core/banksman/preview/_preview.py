@@ -14,9 +14,10 @@ from banksman._action import Action
 from banksman._canonical import Plain, digest, plain
 from banksman._change import CallContext, preparing
 from banksman._connector import OpenConnection
-from banksman._record import holds_placeholder, settle
+from banksman._record import holds_placeholder, settle, waits_for
 from banksman.errors import BanksmanError
 from banksman.plan import BadReference, Interpreter, Ready, Runbook, resolve
+from banksman.preview._closed import is_closed
 from banksman.preview._diff import same
 from banksman.preview._item import Item, item_of
 from banksman.preview._overlay import Overlay, Pending, _stale
@@ -38,6 +39,7 @@ class Preview:
         deferred: steps that need another look once this stage has run, with the reason.
         failures: calls that could not be looked at, with the reason.
         failed: the steps that cannot be done at all.
+        kinds: the class of the error behind each of `failures`, such as `NotFound`; not part of what is approved.
         warnings: what a person should know about the plan as a whole.
     """
 
@@ -57,6 +59,7 @@ class Preview:
     failures: Mapping[str, str]
     failed: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     def document(self) -> dict[str, Plain]:
         """What the approval is bound to. Outputs of reads are not in it: what they lead to is."""
@@ -127,7 +130,9 @@ class Look:
         self.alternatives: dict[str, Item] = {}
         self.reads: dict[str, Plain] = {}
         self.rounds: dict[str, list[str]] = {}
+        self.kinds: dict[str, str] = {}
         self._uncertain: dict[str, str] = {}
+        self._free: set[tuple[str, str]] = set()
         self._pending_steps: set[str] = set()
         self._after_write: set[str] = set()
         self._last_rehearsed: dict[str, str] = {}
@@ -208,6 +213,9 @@ class Look:
             opened = await self.connect(call.connection)
             action = await opened.action(call.action)
             waits = holds_placeholder(dict(call.arguments))
+            if waits and (free := self._free & waits_for(dict(call.arguments), self.nonce)):
+                source, path = min(free)
+                return _Later(f"{path} of {source} is free text that will exist only then")
             doubt = next((self._uncertain[step] for step in sorted(call.reads) if step in self._uncertain), None)
             if action.effect.changes:
                 if doubt:
@@ -234,7 +242,11 @@ class Look:
         if stale:
             return _Later(f"{stale[0]} may answer differently once the writes before it have run")
         environment = opened.connection.environment.value
-        return item_of(call, action, change, nonce=self.nonce, environment=environment)
+        item = item_of(call, action, change, nonce=self.nonce, environment=environment)
+        # A placeholder stands for what the service asserts. What anybody may have written has to be seen first.
+        made = {path for source, path in waits_for(item.result, self.nonce) if source == call.id}
+        self._free |= {(call.id, path) for path in made if not is_closed(action.output_schema, path)}
+        return item
 
     def _covered(self, opened: OpenConnection, action: Action[Any, Any], arguments: Mapping[str, Any]) -> bool:
         if not action.entity or not action.key:
@@ -258,6 +270,7 @@ class Look:
         elif isinstance(result, _Later):
             self._machine.defer(call.id, result.reason)
         else:
+            self.kinds[call.id] = type(result).__name__
             self._machine.fail(call.id, str(result))
 
     async def _lay(self, call: Ready, item: Item) -> None:

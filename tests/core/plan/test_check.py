@@ -11,7 +11,7 @@ from banksman.plan import bind_inputs, check, parse
 
 class Row(Record):
     id: Closed[str]
-    tags: list[str] = []
+    tags: tuple[str, ...] = ()
 
 
 class Rows(Record):

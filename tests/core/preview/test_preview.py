@@ -176,13 +176,41 @@ async def burn_book(api, id: int) -> Change[None]:
     )
 
 
+class Review(Record):
+    id: Closed[int]
+    text: str
+
+
+@write(
+    "books.review",
+    effect=Effect.WRITE,
+    targets=("id",),
+    docs=DOCS,
+    entity="Review",
+    reconcile=Unknowable("test"),
+    undo=Irreversible("read"),
+)
+async def review_book(api, id: int) -> Change[Review]:
+    """Have the shelf write a review, in words of its own."""
+    fields = {"id": id, "text": PENDING}
+    return Change(
+        entity="Review",
+        key=id,
+        before=None,
+        after=fields,
+        result=fields,
+        requests=(Put("review", id=id),),
+        receive=lambda answer: Review(id=id, text=""),
+    )
+
+
 shelf = Connector(
     name="shelf",
     title="Shelf",
     docs=DOCS,
     settle=0,
     open=lambda *_: Shelf(),
-    actions=[get_book, list_books, top_books, add_book, lend_book, burn_book],
+    actions=[get_book, list_books, top_books, add_book, lend_book, burn_book, review_book],
 )
 
 
@@ -215,7 +243,7 @@ async def test_nothing_is_sent(opened):
 
 
 async def test_a_later_read_by_key_sees_the_write(opened):
-    found, machine = await look(
+    _found, machine = await look(
         opened,
         "  a: {action: shelf.books.lend, with: {id: 1}}\n  b: {action: shelf.books.get, with: {id: 1}, after: [a]}\n",
     )
@@ -245,7 +273,7 @@ async def test_a_new_record_can_be_read_and_changed_by_its_placeholder(opened):
 
 
 async def test_a_provable_list_is_exact(opened):
-    found, machine = await look(
+    _found, machine = await look(
         opened,
         "  a: {action: shelf.books.lend, with: {id: 1}}\n"
         "  n: {action: shelf.books.add, with: {title: New}}\n"
@@ -302,6 +330,16 @@ async def test_rounds_over_new_records_are_named_by_place(opened):
     assert found.rounds == {"a": ["x", "y"], "b": ["#1", "#2"]}
 
 
+async def test_a_value_that_only_the_system_writes_as_free_text_has_to_be_seen_first(opened):
+    _, machine = await look(
+        opened,
+        "  a: {action: shelf.books.review, with: {id: 1}}\n"
+        "  b: {action: shelf.books.add, with: {title: '${a.text}'}}\n"
+        "  c: {action: shelf.books.lend, with: {id: '${a.id}'}}\n",
+    )
+    assert machine.deferred == {"b": "text of a is free text that will exist only then"}
+
+
 async def test_a_failed_look_takes_the_alternative(opened):
     found, machine = await look(
         opened,
@@ -321,7 +359,7 @@ async def test_alternatives_are_shown_too(opened):
 
 
 async def test_calls_that_have_run_are_not_looked_at_again(opened):
-    found, machine = await look(
+    found, _machine = await look(
         opened,
         "  a: {action: shelf.books.add, with: {title: New}}\n  b: {action: shelf.books.lend, with: {id: '${a.id}'}}\n",
         known={"a": {"id": 2, "title": "New"}},
@@ -360,6 +398,15 @@ def preview_of(found, machine, **changes):
         "failed": (),
     }
     return Preview(**{**given, **changes})
+
+
+@pytest.mark.parametrize(
+    ("path", "closed"), [("id", True), ("title", False), ("lent", True), ("id.x", False), ("none", False), ("", False)]
+)
+def test_closed_fields_are_known_by_the_schema(path, closed):
+    from banksman.preview._closed import is_closed
+
+    assert is_closed(get_book.output_schema, path) is closed
 
 
 async def test_the_digest_covers_everything_that_is_shown(opened):

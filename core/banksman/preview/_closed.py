@@ -1,0 +1,42 @@
+"""Which parts of an output the service itself asserts, by the action's output schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_STEP = re.compile(r"([^.\[\]]+)|\[\d+\]")
+
+
+def is_closed(schema: Mapping[str, Any], path: str) -> bool:
+    """Whether the value at a placeholder's path (`id`, `items[0].pos`) is a closed field.
+
+    What the schema does not describe is not closed: anybody can have written it.
+    """
+    node: Mapping[str, Any] = schema
+    closed = bool(schema.get("x-closed"))
+    for match in _STEP.finditer(path):
+        node = _resolved(schema, node)
+        inner = node.get("properties", {}).get(match[1]) if match[1] else node.get("items")
+        if not isinstance(inner, Mapping):
+            return False
+        node = inner
+        # A closed list or object is closed throughout.
+        closed = closed or bool(inner.get("x-closed"))
+    return closed or bool(_resolved(schema, node).get("x-closed"))
+
+
+def _resolved(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The node behind references; of a nullable one, what it is when it is there."""
+    for _ in range(16):
+        if "$ref" in node:
+            node = schema.get("$defs", {}).get(str(node["$ref"]).rsplit("/", 1)[-1], {})
+        elif isinstance(node.get("anyOf"), list):
+            others = [one for one in node["anyOf"] if one.get("type") != "null"]
+            if len(others) != 1:
+                return {}
+            node = {**others[0], **({"x-closed": True} if node.get("x-closed") else {})}
+        else:
+            return node
+    return {}
