@@ -134,8 +134,15 @@ class TestRoundKeys:
     def test_scalars_name_themselves(self):
         assert round_keys(["x", 7]) == ["x", "7"]
 
-    def test_the_first_field_that_tells_items_apart_names_them(self):
+    def test_the_field_that_tells_items_apart_names_them(self):
         assert round_keys([{"kind": "po", "id": "1"}, {"kind": "po", "id": "2"}]) == ["1", "2"]
+        rows = [{"due": "2026-01-01", "n": 1, "order": "A"}, {"due": "2026-01-02", "n": 2, "order": "B"}]
+        assert round_keys(rows) == ["A", "B"]
+
+    def test_the_order_of_the_fields_does_not_matter(self):
+        rows = [{"order": "A", "due": "2026-01-01"}, {"order": "B", "due": "2026-01-02"}]
+        turned = [dict(reversed(row.items())) for row in rows]
+        assert round_keys(rows) == round_keys(turned) == ["A", "B"]
 
     def test_equal_items_are_counted(self):
         assert round_keys(["x", "x"]) == ["x", "x#2"]
