@@ -6,12 +6,20 @@ import logging
 from typing import Any, NoReturn
 from urllib.request import Request as UrllibRequest
 
-from slack_sdk import WebClient
+from slack_sdk import WebClient, version
 
-from banksman.errors import UsageError
+from banksman.errors import ConfigError, UsageError
 from banksman.http import HttpApi
 from banksman.http.bridges import Bridge
 from banksman_connectors.slack.errors import body_of
+
+#: The doors of slack-sdk's client. They are private: in a version without them, overriding them would close nothing.
+_DOORS = ("_perform_urllib_http_request_internal", "_upload_file")
+if missing := [door for door in _DOORS if not hasattr(WebClient, door)]:
+    raise ConfigError(
+        f"slack-sdk {version.__version__} sends by other means than WebClient.{missing[0]}, past the seam",
+        hint="Install slack-sdk 3.40 to 3.48, or a Banksman that knows this version.",
+    )
 
 
 class SeamWebClient(WebClient):

@@ -74,6 +74,13 @@ async def test_names_are_found_without_the_scope_for_private_channels() -> None:
         await desk.opened.aclose()
 
 
+async def test_any_other_refusal_of_the_list_is_an_error(desk: Desk, slack: SlackSandbox) -> None:
+    slack.fail(path="conversations.list", answer=Answer(200, {"ok": False, "error": "access_denied"}))
+    with pytest.raises(AccessDenied, match="access_denied"):
+        await desk.read("channels.get", channel="#buyers")
+    assert calls(slack, "conversations.list") == 1
+
+
 async def test_a_list_has_what_was_asked_for(desk: Desk) -> None:
     names = [channel.name for channel in await desk.read("channels.list")]
     assert names == ["buyers", "logistics", "partners"]

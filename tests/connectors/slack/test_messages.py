@@ -12,6 +12,7 @@ from banksman._canonical import plain
 from banksman._record import placeholder
 from banksman.errors import AccessDenied, ArgumentError, NotFound, OutcomeUnknown, Rejected
 from banksman.testing.sandbox import Answer
+from banksman_connectors.slack.models import Message
 from banksman_connectors.slack.sandbox import (
     BEA,
     BOARD,
@@ -49,6 +50,7 @@ async def test_a_post_shows_who_will_read_what(desk: Desk, slack: SlackSandbox) 
     assert change.notes == ()
     assert next(iter(change.result)) == "id"
     assert change.result["id"] is PENDING
+    assert set(change.result) == set(Message.model_fields), "later steps may refer to any field"
     assert slack.texts(BUYERS) == []
     assert desk.action(POST).effect is Effect.SEND
     assert desk.action(POST).capability == "message.send"

@@ -19,6 +19,7 @@ from banksman_connectors.slack.sandbox import BOT_USER, BUYERS, SlackSandbox
 PLAN: dict[str, Any] = {
     "name": "tell-the-buyers",
     "connections": {"chat": "slack:works"},
+    "outputs": {"seen": "${see.text}"},
     "steps": {
         "bea": {"action": "slack.users.find", "on": "chat", "with": {"email": "bea@harbour-works.example"}},
         "tell": {
@@ -92,7 +93,7 @@ async def test_a_plan_posts_answers_and_mends_what_it_previewed_and_takes_it_bac
         first, answer = slack.messages[BUYERS]
         assert (first["text"], answer["text"]) == ("4500000017 is late", f"details of {first['ts']}")
         assert answer["thread_ts"] == first["ts"]
-        assert state.known()["see"]["text"] == "4500000017 is late"
+        assert state.outputs["seen"] == "4500000017 is late"
 
         undo = await hub.plan_undo(run)
         state = await carried_out(hub, await hub.create(undo.plan, undoes=run))
@@ -104,7 +105,7 @@ async def test_a_plan_posts_answers_and_mends_what_it_previewed_and_takes_it_bac
 async def test_a_post_whose_answer_is_lost_ends_up_there_once(
     slack: SlackSandbox, tmp_path: Path, arrives: bool
 ) -> None:
-    plan = build({**PLAN, "steps": {"bea": PLAN["steps"]["bea"], "tell": PLAN["steps"]["tell"]}})
+    plan = build({**PLAN, "outputs": {}, "steps": {"bea": PLAN["steps"]["bea"], "tell": PLAN["steps"]["tell"]}})
     slack.fail(path="chat.postMessage", after_commit=arrives)
     async with hub_of(slack, tmp_path) as hub:
         state = await carried_out(hub, await hub.create(plan))
@@ -116,7 +117,7 @@ async def test_an_edit_by_somebody_else_voids_the_approval(slack: SlackSandbox, 
     ours = slack.say(BUYERS, "late", user=BOT_USER)
     step = {**PLAN["steps"]["mend"], "with": {"channel": "#buyers", "message": ours, "text": "moved"}}
     async with hub_of(slack, tmp_path) as hub:
-        run = await hub.create(build({**PLAN, "steps": {"mend": step}}))
+        run = await hub.create(build({**PLAN, "outputs": {}, "steps": {"mend": step}}))
         state = await carried_out(hub, run, lambda: slack.messages[BUYERS][0].update(text="cancelled"))
     assert state.status == "paused"
     assert slack.texts(BUYERS) == ["cancelled"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import logging
 import subprocess
@@ -17,9 +18,10 @@ import pytest
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler, ServerErrorRetryHandler
+from slack_sdk.web.base_client import BaseClient
 
 from banksman import Effect, _gate
-from banksman.errors import CallError, UsageError, WriteRefused
+from banksman.errors import CallError, ConfigError, UsageError, WriteRefused
 from banksman.testing.sandbox import Answer
 from banksman_connectors.slack import connector
 from banksman_connectors.slack.sandbox import BUYERS, DIRECT, SlackSandbox
@@ -210,6 +212,14 @@ async def test_neither_text_nor_token_is_logged(
             await desk.read("users.list")
     assert "the-secret-plan" not in caplog.text
     assert slack.token not in caplog.text
+
+
+@pytest.mark.parametrize("door", ["_perform_urllib_http_request_internal", "_upload_file"])
+def test_an_sdk_that_sends_by_other_means_is_refused(door: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(BaseClient, door)
+    monkeypatch.delitem(sys.modules, "banksman_connectors.slack.web", raising=False)
+    with pytest.raises(ConfigError, match="past the seam"):
+        importlib.import_module("banksman_connectors.slack.web")
 
 
 def test_slack_sdk_is_loaded_on_use() -> None:

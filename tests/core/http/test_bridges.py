@@ -194,6 +194,15 @@ async def test_another_origin_is_never_called(sdk: Sdk, shelf: Shelf, api: HttpA
         assert stranger.calls == shelf.calls == []
 
 
+async def test_an_adapter_that_the_sdk_had_mounted_is_no_way_out(api: HttpApi, shelf: Shelf) -> None:
+    session = requests.Session()
+    session.mount(api.base_url, requests.adapters.HTTPAdapter(max_retries=3))
+    RequestsAdapter(api.sync).take(session)
+    with pytest.raises(WriteRefused):
+        await in_worker(session.post, f"{api.base_url}/items", json={})
+    assert shelf.calls == []
+
+
 async def test_credentials_in_an_address_are_refused_and_not_shown(api: HttpApi) -> None:
     url = api.base_url.replace("//", "//user:hush@")
     with pytest.raises(Denied) as refused:

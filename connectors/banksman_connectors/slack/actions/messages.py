@@ -174,19 +174,13 @@ async def post_message(
     where = await _channel(api, channel, writing=True)
     content = _content(text, alert)
     notes = [*_channel_notes(where), *mrkdwn.notes(text, content)]
-    shown = {"channel": where.id, "text": content}
-    audience = _audience(where)
-    if thread is not None:
-        parent = await api.read(get_message, channel=where.id, message=thread)
-        thread = shown["thread"] = parent.thread or parent.id
-        audience += ", in a thread"
-    if alerting := mrkdwn.broadcasts(content):
-        audience += f", alerted by {', '.join(alerting)}"
+    answered = await _answered(api, where.id, thread)
+    me = await api.me()
     request = await api.built(
         api.web.chat_postMessage,
         channel=where.id,
         text=content,
-        thread_ts=thread,
+        thread_ts=answered,
         metadata=mark(api.call_key),
         # What is shown is what Slack keeps: it must not look for links or names of its own.
         parse="none",
@@ -195,7 +189,7 @@ async def post_message(
         unfurl_links=False,
         unfurl_media=False,
     )
-    me = await api.me()
+    shown = {"channel": where.id, "text": content, **({"thread": answered} if answered else {})}
     return Change(
         entity="Message",
         key={"channel": where.id, "message": PENDING},
@@ -203,8 +197,8 @@ async def post_message(
         after=shown,
         requests=(request,),
         receive=lambda response: _received(body_of(response)),
-        result={"id": PENDING, **shown, "thread": thread, "user": me.user, "bot": PENDING, "edited": False, **_BARE},
-        tells=(audience,),
+        result={"id": PENDING, **shown, "thread": answered, "user": me.user, "bot": PENDING, **_ONLY_TEXT},
+        tells=(_audience(where, content, answered),),
         notes=tuple(notes),
     )
 
@@ -327,8 +321,8 @@ async def delete_message(api: SlackApi, channel: ChannelRef, message: MessageId)
     )
 
 
-#: What a message that is only text does not have.
-_BARE = {"replies": 0, "subtype": None, "blocks": 0, "attachments": 0, "files": 0}
+#: What a new message that is only text does not have.
+_ONLY_TEXT = {"replies": 0, "edited": False, "subtype": None, "blocks": 0, "attachments": 0, "files": 0}
 
 
 async def _channel(api: SlackApi, channel: str, *, writing: bool = False) -> Channel:
@@ -340,10 +334,24 @@ async def _channel(api: SlackApi, channel: str, *, writing: bool = False) -> Cha
     return found
 
 
-def _audience(channel: Channel) -> str:
-    """Who is told. Approval covers it, so a crowd is counted roughly: people come and go."""
-    if channel.person:
-        return f"@{channel.person} (direct message)"
+async def _answered(api: SlackApi, channel: str, message: str | None) -> str | None:
+    """The message that begins the thread of a message."""
+    if message is None:
+        return None
+    found: Message = await api.read(get_message, channel=channel, message=message)
+    return found.thread or found.id
+
+
+def _audience(channel: Channel, content: str, answered: str | None) -> str:
+    """Who is told, and how loudly."""
+    told = f"@{channel.person} (direct message)" if channel.person else _members(channel)
+    thread = ", in a thread" if answered else ""
+    alerting = mrkdwn.broadcasts(content)
+    return told + thread + (f", alerted by {', '.join(alerting)}" if alerting else "")
+
+
+def _members(channel: Channel) -> str:
+    """A channel and its size. Approval covers it, so a crowd is counted roughly: people come and go."""
     count = channel.members
     if count is not None and count > 20:
         step = 10 ** (len(str(count)) - 1)
