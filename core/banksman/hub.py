@@ -17,7 +17,7 @@ from banksman._connector import Connection, Connector, OpenConnection, Wiring
 from banksman._version import __version__
 from banksman.catalog import Registry
 from banksman.config import Config
-from banksman.errors import BanksmanError, NotApproved, PlanError, UnknownName, UsageError
+from banksman.errors import BanksmanError, NotApproved, PlanError, StorageError, UnknownName, UsageError
 from banksman.ledger import Draft, Entry, Ledger
 from banksman.plan import Runbook, bind_inputs, build, check
 from banksman.plan import load as load_runbook
@@ -33,9 +33,11 @@ from banksman.runtime import (
     Stopping,
     Surroundings,
     UndoPlan,
+    broke,
     fold,
     locks_for,
     plan_undo,
+    told,
 )
 
 
@@ -77,6 +79,7 @@ class Hub:
         self._ledger: Ledger | None = None
         self._locks: Locks | None = None
         self._engine: Engine | None = None
+        self._launching = asyncio.Lock()
         self._news: News | None = None
         self._around: Surroundings | None = None
 
@@ -313,22 +316,28 @@ class Hub:
 
     async def engine(self) -> Engine:
         """The durable engine, launched on first use; it takes over what dead processes left."""
-        if self._engine is None:
-            if self._durable:
+        async with self._launching:
+            if self._engine is None:
                 self._locks = locks_for(self.config.ledger)
-                self._engine = await DbosEngine(self.config.engine, self._locks, self._carry).open()
-                await self._engine.recover()
-            else:
-                self._engine = LocalEngine(self._carry)
+                if self._durable:
+                    self._engine = await DbosEngine(self.config.engine, self._locks, self._carry).open()
+                    await self._engine.recover()
+                else:
+                    self._engine = LocalEngine(self._locks, self._carry)
         return self._engine
 
     async def _carry(self, run: str) -> None:
         execution = Execution(self.around, run)
         try:
             await execution.proceed()
+        except (Stopping, StorageError):
+            raise
         except UsageError as error:
             # The plan or the configuration does not fit any more; a person has to mend it and resume.
-            await execution.record("run.paused", why=str(error))
+            await execution.record("run.paused", why=told(error))
+        except Exception as error:
+            # Also where our own code is at fault: a run that nobody carries any more must say so.
+            await execution.record("run.paused", why=broke("the hub", error))
 
     async def approve(self, run: str, digest: str, *, how: str = "command") -> None:
         """Record a person's yes to one preview.
@@ -409,6 +418,11 @@ class Hub:
             raise UsageError(f"run {state.id} is {state.status}; resume it, or deny its preview, before undoing it")
         if state.undone:
             raise UsageError(f"run {state.id} was undone by run {state.undone}")
+        if open_calls := [call.id for call in state.calls.values() if call.is_open]:
+            raise UsageError(
+                f"run {state.id}: nobody knows yet whether {', '.join(open_calls)} happened",
+                hint="Resume the run, or settle the call, before undoing it.",
+            )
         return await plan_undo(state, self.connect)
 
     async def note_undone(self, run: str, by: str) -> None:
@@ -422,6 +436,8 @@ class Hub:
             PlanError: the plan has problems, or changes a step that has run.
         """
         state = self.state(run)
+        if not state.may_replan:
+            raise UsageError(f"run {state.id} is {state.status}; another plan cannot take the place of this one now")
         problems = await self.check(plan)
         done = {call.id.partition("[")[0].partition("~")[0] for call in state.of_status("read", "confirmed")}
         old = build(state.plan)

@@ -27,9 +27,6 @@ class Store(Protocol):
     def write(self, drafts: Sequence[Draft]) -> list[Entry]:
         """Record drafts in one commit; called by one thread only."""
 
-    def forget(self, run: str) -> None:
-        """Drop what is remembered of a run that ended."""
-
     def read(self, run: str, after: int = 0) -> list[Entry]:
         """The entries of a run, in order."""
 
@@ -81,6 +78,7 @@ class Ledger:
         self.store = store
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
+        self._closing = threading.Lock()
         self._writing = threading.Lock()
         self._pace = _Pace()
         self._thread = threading.Thread(target=self._work, name="banksman-ledger", daemon=True)
@@ -125,10 +123,11 @@ class Ledger:
         return self._submit(drafts).result()
 
     def _submit(self, drafts: Sequence[Draft]) -> Future[list[Entry]]:
-        if self._closed:
-            raise StorageError("the ledger is closed")
         future: Future[list[Entry]] = Future()
-        self._jobs.put((list(drafts), future))
+        with self._closing:
+            if self._closed:
+                raise StorageError("the ledger is closed")
+            self._jobs.put((list(drafts), future))
         return future
 
     def _work(self) -> None:
@@ -145,7 +144,10 @@ class Ledger:
                     ended = True
                     break
                 jobs.append(more)
-            self._commit(jobs)
+            # Who stopped waiting before this moment gets nothing recorded; from now on it is too late for that.
+            wanted = [one for one in jobs if one[1].set_running_or_notify_cancel()]
+            if wanted:
+                self._commit(wanted)
             if ended:
                 return
 
@@ -191,8 +193,10 @@ class Ledger:
 
     def close(self) -> None:
         """Wait for what is under way, and close."""
-        if not self._closed:
+        with self._closing:
+            if self._closed:
+                return
             self._closed = True
             self._jobs.put(None)
-            self._thread.join()
-            self.store.close()
+        self._thread.join()
+        self.store.close()

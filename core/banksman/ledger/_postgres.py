@@ -29,6 +29,10 @@ CREATE TABLE IF NOT EXISTS banksman.entries (
 CREATE INDEX IF NOT EXISTS entries_by_kind ON banksman.entries (kind, at);
 CREATE INDEX IF NOT EXISTS entries_by_position ON banksman.entries (position);
 """
+#: How often others may write to one of the runs between our look at its tip and our commit.
+_TRIES = 50
+#: How often the connection may break in between.
+_LOST = 3
 _COLUMNS = "run, number, at, kind, call, text, previous, hash"
 
 
@@ -63,29 +67,42 @@ class PostgresStore:
         """
         import psycopg
 
-        for attempt in (1, 2, 3):
+        lost = 0
+        tried: list[Entry] = []
+        for _ in range(_TRIES):
             try:
                 if self._writer is None or self._writer.closed:
                     self._writer = self._open()
+                if tried and self._is_there(self._writer, tried[0]):
+                    return tried
                 with self._writer.transaction():
-                    return self._insert(self._writer, drafts)
+                    tried = self._chain(self._writer, drafts)
+                    self._insert(self._writer, tried)
+                return tried
             except psycopg.errors.UniqueViolation:
                 # Somebody else wrote to the run between our look at its tip and our commit: look again.
-                continue
+                tried = []
             except psycopg.OperationalError as error:
+                # The connection may have broken after the commit; then what was tried is there.
                 self._drop_writer()
-                if attempt == 3:
+                lost += 1
+                if lost == _LOST:
                     raise _translated(error) from error
             except psycopg.Error as error:
                 raise _translated(error) from error
         raise StorageError("the ledger is written by too many at once", hint="Try again.")
+
+    def _is_there(self, connection: psycopg.Connection[Any], entry: Entry) -> bool:
+        query = "SELECT 1 FROM banksman.entries WHERE run = %s AND number = %s AND hash = %s"
+        with connection.transaction():
+            return connection.execute(query, (entry.run, entry.number, entry.hash)).fetchone() is not None
 
     def _drop_writer(self) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
 
-    def _insert(self, connection: psycopg.Connection[Any], drafts: Sequence[Draft]) -> list[Entry]:
+    def _chain(self, connection: psycopg.Connection[Any], drafts: Sequence[Draft]) -> list[Entry]:
         runs = list({draft.run for draft in drafts})
         tips: dict[str, tuple[int, str]] = {run: (0, origin(run)) for run in runs}
         rows = connection.execute(
@@ -100,15 +117,14 @@ class PostgresStore:
             entry = chained(draft, number + 1, previous)
             tips[draft.run] = (entry.number, entry.hash)
             entries.append(entry)
+        return entries
+
+    def _insert(self, connection: psycopg.Connection[Any], entries: Sequence[Entry]) -> None:
         with connection.cursor() as cursor:
             cursor.executemany(
                 f"INSERT INTO banksman.entries ({_COLUMNS}) VALUES (%s,%s,%s,%s,%s,%s,%s,%s)",  # noqa: S608
                 [(e.run, e.number, e.at, e.kind, e.call, e.text, e.previous, e.hash) for e in entries],
             )
-        return entries
-
-    def forget(self, run: str) -> None:
-        """Nothing is remembered between commits."""
 
     def read(self, run: str, after: int = 0) -> list[Entry]:
         """The entries of a run, in order."""

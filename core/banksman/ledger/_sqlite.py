@@ -75,7 +75,11 @@ class SqliteStore:
         except sqlite3.Error as error:
             self._tips.clear()
             raise _translated(self.path, error) from error
-        self._tips.update({entry.run: (entry.number, entry.hash) for entry in entries})
+        for entry in entries:
+            if entry.kind == "run.ended":
+                self._tips.pop(entry.run, None)
+            else:
+                self._tips[entry.run] = (entry.number, entry.hash)
         return entries
 
     def _insert(self, drafts: Sequence[Draft]) -> list[Entry]:
@@ -104,10 +108,6 @@ class SqliteStore:
             ).fetchone()
             return (row[0], row[1]) if row else (0, origin(run))
         return self._tips[run]
-
-    def forget(self, run: str) -> None:
-        """Drop what is remembered of a run that ended."""
-        self._tips.pop(run, None)
 
     def read(self, run: str, after: int = 0) -> list[Entry]:
         """The entries of a run, in order."""

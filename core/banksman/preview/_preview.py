@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import anyio
@@ -91,7 +92,7 @@ class Preview:
         given["failed"], given["warnings"] = tuple(given["failed"]), tuple(given["warnings"])
         return cls(**given, reads={})
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """What an approval names."""
         return digest(self.document(), purpose="banksman.approval.v1")

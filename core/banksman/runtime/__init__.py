@@ -6,7 +6,7 @@ from banksman.runtime._locks import FileLocks, Locks, PostgresLocks, locks_for
 from banksman.runtime._news import News
 from banksman.runtime._state import CallState, RunState, fold
 from banksman.runtime._undo import UndoPlan, plan_undo, receipt_of
-from banksman.runtime._writing import Stopping
+from banksman.runtime._writing import Stopping, broke, told
 
 __all__ = [
     "APPLICATION_VERSION",
@@ -24,8 +24,10 @@ __all__ = [
     "Stopping",
     "Surroundings",
     "UndoPlan",
+    "broke",
     "fold",
     "locks_for",
     "plan_undo",
     "receipt_of",
+    "told",
 ]

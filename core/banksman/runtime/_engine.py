@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from banksman.errors import StorageError, UsageError
+from anyio import to_thread
+
+from banksman.errors import StorageError
 from banksman.runtime._locks import Locks, held, take_slot
+from banksman.runtime._runner import Carry, Runner
 from banksman.runtime._writing import Stopping
 
 if TYPE_CHECKING:
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 #: The same for every release: a run is a fold over its ledger, so a newer version can go on with it. DBOS does not
 #: recover runs of another application version.
 APPLICATION_VERSION = "banksman-ledger-1"
-
-Carry = Callable[[str], Awaitable[None]]
+#: How often a living process looks for runs that a dead one has left: seconds.
+LOOK_ROUND = 10.0
 
 
 class Engine(Protocol):
@@ -59,11 +61,10 @@ class DbosEngine:
     def __init__(self, where: str | Path, locks: Locks, carry: Carry) -> None:
         self._where = where
         self._locks = locks
-        self._carry = carry
-        self.slot = ""
+        self._runner = Runner(locks, carry)
         self._workflow: Any = None
-        self._tasks: dict[str, asyncio.Future[None]] = {}
-        self._carrying: set[str] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.slot = ""
 
     async def open(self) -> DbosEngine:
         """Launch DBOS under a slot of its own. What a dead process left under that slot starts again.
@@ -95,77 +96,81 @@ class DbosEngine:
             dbos.DBOS.launch()
         except (SQLAlchemyError, OSError) as error:
             self._locks.release(self.slot)
-            raise StorageError(
-                f"the run database cannot be used: {str(error).splitlines()[0]}",
-                hint="Check the folder's permissions and free space, or the --database address.",
-            ) from error
+            raise _translated(error) from error
+        self._tasks = [asyncio.create_task(self._runner.watch()), asyncio.create_task(self._look_round())]
         return self
 
     async def _run(self, run: str) -> None:
-        if run in self._carrying:
-            return
-        self._carrying.add(run)
-        future = self._future(run)
         try:
-            with held(self._locks, f"run-{run}") as mine:
-                if not mine:
-                    raise UsageError(f"run {run} is being carried out by another process")
-                await self._carry(run)
-        except UsageError as error:
-            _fail(future, error)
-        except (Stopping, StorageError, asyncio.CancelledError) as error:
-            _fail(future, error if isinstance(error, StorageError) else Stopping())
+            await self._runner.run(run)
+        except (Stopping, StorageError):
             # DBOS records an Exception as the workflow's end. This one has not ended: it stays pending, and the next
             # process that takes the slot goes on with it.
             raise asyncio.CancelledError from None
-        finally:
-            self._carrying.discard(run)
-        if not future.done():
-            future.set_result(None)
-
-    def _future(self, run: str) -> asyncio.Future[None]:
-        known = self._tasks.get(run)
-        if known is None or known.done():
-            self._tasks[run] = known = asyncio.get_running_loop().create_future()
-        return known
 
     async def start(self, run: str) -> None:
         import dbos
+        from sqlalchemy.exc import SQLAlchemyError
 
-        if run in self._carrying:
+        if self._runner.carries_again(run):
             return
-        self._future(run)
+        self._runner.end(run)
         # An id of its own each time: which process carries a run is decided by the run's lock, and what is left to do
         # by its ledger.
         with dbos.SetWorkflowID(f"{run}#{secrets.token_hex(4)}"):
-            await dbos.DBOS.start_workflow_async(self._workflow, run)
+            try:
+                await dbos.DBOS.start_workflow_async(self._workflow, run)
+            except SQLAlchemyError as error:
+                raise _translated(error) from error
 
     async def wait(self, run: str) -> None:
-        await asyncio.shield(self._future(run) if run not in self._tasks else self._tasks[run])
+        await self._runner.wait(run)
 
     async def recover(self) -> list[str]:
         import dbos
 
-        pending = await dbos.DBOS.list_workflows_async(status="PENDING", app_version=APPLICATION_VERSION)
-        found: list[str] = []
-        dead: dict[str, bool] = {self.slot: False}
+        pending = await dbos.DBOS.list_workflows_async(
+            status="PENDING", app_version=APPLICATION_VERSION, load_input=False, load_output=False
+        )
+        left: dict[str, list[str]] = {}
         for workflow in pending:
-            owner = str(workflow.executor_id)
-            if owner not in dead:
-                # A slot that can be locked has no live owner.
-                with held(self._locks, owner) as free:
-                    dead[owner] = free
-            if dead[owner]:
-                await dbos.DBOS.resume_workflow_async(workflow.workflow_id)
-                found.append(workflow.workflow_id.partition("#")[0])
+            left.setdefault(str(workflow.executor_id), []).append(workflow.workflow_id)
+        left.pop(self.slot, None)  # DBOS starts these itself when it is launched
+        found: list[str] = []
+        for owner, workflows in left.items():
+            # A slot that can be locked has no living owner. It stays locked until its runs are in the queue, or a
+            # process that starts now would recover them as well.
+            with held(self._locks, owner) as free:
+                for workflow_id in workflows if free else ():
+                    await dbos.DBOS.resume_workflow_async(workflow_id)
+                    found.append(workflow_id.partition("#")[0])
         return found
+
+    async def _look_round(self) -> None:
+        from sqlalchemy.exc import SQLAlchemyError
+
+        while True:
+            await asyncio.sleep(LOOK_ROUND)
+            with contextlib.suppress(SQLAlchemyError, StorageError):
+                await self.recover()
 
     async def close(self) -> None:
         import dbos
 
+        for task in self._tasks:
+            task.cancel()
+        await self._runner.close()
         with contextlib.suppress(Exception):
-            await asyncio.to_thread(dbos.DBOS.destroy, workflow_completion_timeout_sec=0)
-        self._locks.release(self.slot)
+            await to_thread.run_sync(lambda: dbos.DBOS.destroy(workflow_completion_timeout_sec=0))
+        with contextlib.suppress(StorageError):
+            self._locks.release(self.slot)
+
+
+def _translated(error: Exception) -> StorageError:
+    return StorageError(
+        f"the run database cannot be used: {str(error).splitlines()[0]}",
+        hint="Check the folder's permissions and free space, or the --database address.",
+    )
 
 
 _engine: DbosEngine | None = None
@@ -211,29 +216,36 @@ def _psycopg_url(url: str) -> str:
     return "postgresql+psycopg://" + url.split("://", 1)[1]
 
 
-def _fail(future: asyncio.Future[None], error: Exception) -> None:
-    if not future.done():
-        future.set_exception(error)
-        future.exception()  # it is asked for in `wait`, or not at all
-
-
 class LocalEngine:
     """The same port without durability of its own, for previews, tests and embedding: a run is a task."""
 
-    def __init__(self, carry: Carry) -> None:
-        self._carry = carry
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+    def __init__(self, locks: Locks, carry: Carry) -> None:
+        self._runner = Runner(locks, carry)
+        self._watching: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, run: str) -> None:
-        self._tasks[run] = asyncio.ensure_future(self._carry(run))
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._runner.watch())
+        if not self._runner.carries_again(run):
+            self._runner.end(run)
+            task = asyncio.create_task(self._runner.run(run))
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waits for the run is told
 
     async def wait(self, run: str) -> None:
-        await self._tasks[run]
+        await self._runner.wait(run)
 
     async def recover(self) -> list[str]:
         return []
 
     async def close(self) -> None:
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        if self._watching is not None:
+            self._watching.cancel()
+        await self._runner.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -12,15 +12,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from banksman._canonical import Plain, plain
+from banksman._canonical import Plain
 from banksman._connector import Connection
-from banksman.errors import BanksmanError, Drifted, NotApproved, OutcomeUnknown, StorageError
+from banksman.errors import Drifted, NotApproved, OutcomeUnknown
 from banksman.guard import VERSION, expiry, moment, require_approval
 from banksman.ledger import Draft, Entry, Ledger
 from banksman.plan import Interpreter, Ready, Runbook, build, resolve, unmet
 from banksman.preview import Connect, Look, Preview, hold_against
-from banksman.runtime._state import RunState, fold
-from banksman.runtime._writing import Parked, Stopping, Writing
+from banksman.runtime._stage import Stage
+from banksman.runtime._state import CallState, RunState, fold
+from banksman.runtime._writing import Stopping, Superseded, Writing
 
 #: A preview that is older than this when the stage begins is made again first: seconds.
 STALE_AFTER = 10.0
@@ -50,20 +51,33 @@ class Execution:
 
     def __init__(self, around: Surroundings, run: str) -> None:
         self.around = around
+        #: Tells this execution of the run from any other one, should its lock have been lost without its knowing.
+        self.runner = secrets.token_hex(6)
         self.state = fold(run, around.ledger.entries(run))
+        self._superseded = False
         self._plan: tuple[Any, Runbook] | None = None
         self._reads: Mapping[str, Plain] = {}
 
     # The ledger
 
-    async def record(self, kind: str, call: str = "", **body: Plain) -> None:
+    async def record(self, kind: str, call: str = "", /, **body: Plain) -> None:
         """Append one entry and take it into account."""
         await self.record_all([Draft(self.state.id, kind, call, body)])
 
     async def record_all(self, drafts: list[Draft]) -> None:
-        """Append entries in one commit and take them into account."""
+        """Append entries in one commit and take them into account.
+
+        Raises:
+            StorageError: nothing was recorded.
+            Superseded: another process carries the run out; whatever was recorded, nothing may be sent.
+        """
+        if self._superseded:
+            raise Superseded
         for entry in await self.around.ledger.append(*drafts):
-            self._applied(entry)
+            if entry.run == self.state.id:
+                self._applied(entry)
+        if self._superseded:
+            raise Superseded
 
     def _applied(self, entry: Entry) -> None:
         if entry.number > self.state.last + 1:
@@ -76,6 +90,8 @@ class Execution:
     def catch_up(self) -> None:
         """Take into account what another process has recorded, such as an approval."""
         for entry in self.around.ledger.entries(self.state.id, after=self.state.last):
+            if entry.kind == "call.intended" and entry.body.get("runner") != self.runner:
+                self._superseded = True
             self.state.apply(entry)
 
     # The run
@@ -94,6 +110,7 @@ class Execution:
             Stopping: the process shuts down.
             StorageError: the ledger cannot be written; nothing was sent that is not recorded.
         """
+        await self._note_interrupted()
         while not self.state.is_over and self.state.status != "paused":
             if self.state.status in ("new", "running") and (
                 self.state.preview is None or self.state.preview.digest in self.state.used
@@ -106,6 +123,15 @@ class Execution:
                 await self._begin()
         return self.state
 
+    async def _note_interrupted(self) -> None:
+        """A process ended between intent and outcome. Whatever it sent has left by now, and nothing more will."""
+        why = "the process that sent it ended before the outcome was on record"
+        drafts = [
+            Draft(self.state.id, "call.unknown", call.id, {"error": why}) for call in self.state.of_status("intended")
+        ]
+        if drafts:
+            await self.record_all(drafts)
+
     async def look(self, stage: int, nonce: str, expires: str) -> Preview:
         """Look at all that is still to be done, and send nothing."""
         state = self.state
@@ -117,7 +143,7 @@ class Execution:
             nonce=nonce,
             connect=self.around.connect,
             key=lambda call: f"{state.id}.{call}",
-            known=state.known(),
+            known=state.known,
             failed=state.failed(),
             positional=frozenset(state.positional),
         )
@@ -139,23 +165,29 @@ class Execution:
             failures={call: reason for call, reason in machine.failures.items() if call not in state.failed()},
             failed=tuple(name for name in plan.steps if machine.state_of(name) == "failed"),
             warnings=_warnings(plan, machine, nonce),
+            kinds=look.kinds,
         )
 
     async def _preview(self) -> None:
-        await self._settle_unknown()
-        if self.state.status == "paused":
+        if open_calls := await self._settle_unknown():
+            await self.record("run.paused", why=f"unknown: {'; '.join(open_calls)}")
             return
         preview = await self.look(self.state.stage + 1, secrets.token_hex(8), expiry())
         if preview.failed:
             reasons = "; ".join(preview.failures.get(call, call) for call in preview.failures)
-            await self.record("run.paused", why=f"it cannot be previewed: {reasons}", preview=preview.document())
+            why, kinds = f"it cannot be previewed: {reasons}", dict(preview.kinds)
+            await self.record("run.paused", why=why, kinds=kinds, preview=preview.document())
             return
         self._reads = preview.reads
         await self.record("run.previewed", preview=preview.document(), digest=preview.digest)
 
-    async def _settle_unknown(self) -> None:
-        """Find out what became of the writes that a crash left open, before anything new is planned on them."""
-        for open_call in self.state.of_status("intended", "unknown"):
+    async def _settle_unknown(self) -> list[str]:
+        """Find out what became of the writes that are open, before anything new is planned on them.
+
+        Returns what cannot be found out.
+        """
+
+        async def one(open_call: CallState) -> str | None:
             intent = open_call.intent
             step = open_call.id.partition("[")[0].partition("~")[0]
             call = Ready(
@@ -166,7 +198,17 @@ class Execution:
             try:
                 await writing.reconcile()
             except OutcomeUnknown as error:
-                await self.record("run.paused", why=str(error))
+                return str(error)
+            return None
+
+        asked = await asyncio.gather(*map(one, self.state.of_status("intended", "unknown")), return_exceptions=True)
+        for problem in asked:
+            if isinstance(problem, BaseException):
+                raise problem
+        # What a person has been asked before is still open, too.
+        return [text for text in asked if isinstance(text, str)] or [
+            f"{call.id}: {call.error}" for call in self.state.of_status("handed_over")
+        ]
 
     async def _approved(self) -> bool:
         """Wait for an approval; nothing to change needs none. False where somebody said no."""
@@ -175,6 +217,10 @@ class Execution:
         while not preview.is_empty:
             news = self.around.news() if self.around.news is not None else None
             self.catch_up()
+            if self.state.status == "paused":
+                return False  # somebody withdrew the preview
+            if self.state.preview is not preview:
+                return True  # another plan has taken its place; there is something else to look at
             if preview.digest in self.state.denials:
                 why = self.state.denials[preview.digest]
                 await self.record("run.ended", status="cancelled", why=f"not approved{': ' + why if why else ''}")
@@ -205,7 +251,8 @@ class Execution:
     async def _begin(self) -> None:
         """Use the approval up, once the world is still what the preview showed."""
         preview = self.state.preview
-        assert preview is not None
+        if preview is None or self.state.status not in ("previewed", "approved"):
+            return
         age = (_now() - moment(self.state.previewed_at)).total_seconds()
         if not preview.is_empty and (age > STALE_AFTER or not self._reads):
             again = await self.look(preview.stage, preview.nonce, preview.expires)
@@ -213,11 +260,20 @@ class Execution:
                 await self.record("run.paused", why=f"drifted: {drift}")
                 return
             self._reads = again.reads
-        await self.record("stage.begun", digest=preview.digest)
+        begun = Draft(self.state.id, "stage.begun", "", {"digest": preview.digest})
+        if self.state.undoes is None:
+            await self.record_all([begun])
+            return
+        await self.record_all([begun, Draft(self.state.undoes, "run.undone", "", {"by": self.state.id})])
+        # Two undos may have been approved at once; the first one recorded is the one.
+        undone = fold(self.state.undoes, self.around.ledger.entries(self.state.undoes)).undone
+        if undone != self.state.id:
+            why = f"run {self.state.undoes} is undone by run {undone} already"
+            await self.record("run.ended", status="cancelled", why=why)
 
     async def _finish_stage(self, preview: Preview) -> bool:
         """Run what this preview allows. True where the run went as far as it can; False: look again."""
-        stage = _Stage(self, preview, self._reads)
+        stage = Stage(self, preview, self._reads)
         await stage.run()
         if stage.stopped:
             raise Stopping
@@ -241,161 +297,6 @@ class Execution:
         status = "failed" if broken else "done"
         why = f"not as ensured: {'; '.join(broken)}" if broken else ""
         await self.record("run.ended", status=status, outputs=outputs, unmet=broken, why=why)
-
-
-class _Stage:
-    """The calls of one approved preview."""
-
-    def __init__(self, execution: Execution, preview: Preview, reads: Mapping[str, Plain]) -> None:
-        self.execution = execution
-        self.around = execution.around
-        self.preview = preview
-        self.reads = reads
-        state = execution.state
-        self.machine = Interpreter(execution.plan, state.inputs, state.facts, positional=frozenset(state.positional))
-        self.parked: list[str] = []
-        self.failures: dict[str, str] = {}
-        self.pause = ""
-        self.stopped = False
-        self._held: dict[str, tuple[Ready, tuple[str, ...]]] = {}
-        self._done: asyncio.Queue[tuple[Ready, Any]] = asyncio.Queue()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._limit = asyncio.Semaphore(self.around.width)
-        self._ended: set[str] = set()
-
-    async def run(self) -> None:
-        """Until nothing is ready or under way."""
-        try:
-            while True:
-                calls = self.machine.take()
-                if not calls and not self._tasks and not self._held:
-                    return
-                await self._record_pinned(calls)
-                for call in calls:
-                    self._start(call)
-                self._release()
-                if self._tasks:
-                    call, outcome = await self._done.get()
-                    self._take(call, outcome)
-                    while not self._done.empty():
-                        self._take(*self._done.get_nowait())
-        finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _record_pinned(self, calls: list[Ready]) -> None:
-        """Reads whose outputs the preview has just fetched are taken over, all in one commit."""
-        state = self.execution.state
-        pinned = [call for call in calls if call.id in self.reads and call.id not in state.calls]
-        if pinned:
-            drafts = [Draft(state.id, "call.read", call.id, {"output": self.reads[call.id]}) for call in pinned]
-            await self.execution.record_all(drafts)
-
-    def _start(self, call: Ready) -> None:
-        state = self.execution.state.calls.get(call.id)
-        if state is not None and state.status in ("read", "confirmed"):
-            self._ended.add(call.id)
-            self.machine.succeed(call.id, state.output)
-        elif state is not None and state.status == "failed":
-            self._failed(call, state.error)
-        elif self.pause or self.around.stopping.is_set():
-            self._drop(call, stopped=not self.pause)
-        else:
-            item = self.preview.items.get(call.id)
-            before = tuple(other for other in item.follows if other not in self._ended) if item else ()
-            if before:
-                self._held[call.id] = (call, before)
-            else:
-                self._launch(call)
-
-    def _launch(self, call: Ready) -> None:
-        task = asyncio.create_task(self._work(call), name=call.id)
-        self._tasks.add(task)
-
-    def _release(self) -> None:
-        """Start the calls whose predecessors on the same record have ended, or will not come any more."""
-        nothing_else = not self._tasks
-        for name, (call, before) in list(self._held.items()):
-            if nothing_else or all(other in self._ended for other in before):
-                del self._held[name]
-                self._launch(call)
-                nothing_else = False
-
-    def _drop(self, call: Ready, *, stopped: bool) -> None:
-        self.stopped = self.stopped or stopped
-        self._ended.add(call.id)
-        self.machine.drop(call.id)
-
-    async def _work(self, call: Ready) -> None:
-        outcome: Any
-        try:
-            async with self._limit:
-                if self.pause or self.around.stopping.is_set():
-                    raise Stopping
-                outcome = await self._carry_out(call)
-        except (Parked, Stopping, StorageError, Drifted, NotApproved, OutcomeUnknown) as error:
-            outcome = error
-        except BanksmanError as error:
-            outcome = await self._failure(call, error)
-        except Exception as error:
-            # A fault in a connector's code must not look like an answer of its system.
-            outcome = await self._failure(call, BanksmanError(f"{call.action} broke: {type(error).__name__}: {error}"))
-        self._tasks.discard(asyncio.current_task())
-        self._done.put_nowait((call, outcome))
-
-    async def _failure(self, call: Ready, error: BanksmanError) -> BanksmanError:
-        """Record a failure before another way is tried: after a crash, both must not be."""
-        state = self.execution.state.calls.get(call.id)
-        if state is None or state.status != "failed":
-            try:
-                await self.execution.record("call.failed", call.id, error=str(error))
-            except StorageError as full:
-                return full
-        return error
-
-    async def _carry_out(self, call: Ready) -> Any:
-        opened = await self.around.connect(call.connection)
-        action = await opened.action(call.action)
-        if not action.effect.changes:
-            output = plain(await opened.read(action, call.arguments))
-            await self.execution.record("call.read", call.id, output=output)
-            return _Output(output)
-        item = self.preview.items.get(call.id) or self.preview.alternatives.get(call.id)
-        if item is None and call.id not in self.execution.state.calls:
-            if call.step in self.preview.deferred:
-                raise Parked(self.preview.deferred[call.step])
-            raise Drifted(f"{call.id}: {call.action}", [("call", "not part of the approved preview", "to be made")])
-        writing = Writing(self.execution, self.preview.nonce, call, item, opened, action)
-        return _Output(await writing.run())
-
-    def _take(self, call: Ready, outcome: Any) -> None:
-        self._ended.add(call.id)
-        if isinstance(outcome, _Output):
-            self.machine.succeed(call.id, outcome.value)
-        elif isinstance(outcome, Parked):
-            self.parked.append(call.id)
-            self._drop(call, stopped=False)
-        elif isinstance(outcome, Stopping):
-            self._drop(call, stopped=not self.pause)
-        elif isinstance(outcome, StorageError):
-            raise outcome
-        elif isinstance(outcome, Drifted | NotApproved | OutcomeUnknown):
-            kind = "unknown" if isinstance(outcome, OutcomeUnknown) else "drifted"
-            self.pause = self.pause or f"{kind}: {outcome}"
-            self._drop(call, stopped=False)
-        else:
-            self._failed(call, str(outcome))
-
-    def _failed(self, call: Ready, reason: str) -> None:
-        self._ended.add(call.id)
-        self.failures[call.id] = reason
-        self.machine.fail(call.id, reason)
-
-
-@dataclass(frozen=True, slots=True)
-class _Output:
-    value: Plain
 
 
 def _now() -> datetime:

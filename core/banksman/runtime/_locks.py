@@ -22,7 +22,18 @@ class Locks(Protocol):
     """Named locks. A lock is held by one process until it lets go or dies."""
 
     def take(self, name: str) -> bool:
-        """Try to take a lock; False where another process holds it."""
+        """Try to take a lock; False where somebody holds it.
+
+        Raises:
+            StorageError: it cannot be told.
+        """
+
+    def check(self) -> None:
+        """Make sure that what was taken is still held.
+
+        Raises:
+            StorageError: it is not, or that cannot be told; whoever relies on a lock has to stop.
+        """
 
     def release(self, name: str) -> None:
         """Let go of a lock."""
@@ -48,21 +59,42 @@ class FileLocks:
             if name in self._held:
                 return False
             try:
-                handle = os.open(self._folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                handle = self._lock(self._folder / f"{name}.lock")
             except OSError as error:
                 raise StorageError(f"the lock {name} cannot be taken: {error}") from error
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                os.close(handle)
+            if handle is None:
                 return False
             self._held[name] = handle
             return True
+
+    def _lock(self, path: Path) -> int | None:
+        while True:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Its last holder may have deleted the file between our two calls: then we hold a lock on nothing.
+                if os.path.samestat(os.fstat(handle), path.stat()):
+                    return handle
+            except BlockingIOError:
+                os.close(handle)
+                return None
+            except FileNotFoundError:
+                pass
+            except OSError:
+                os.close(handle)
+                raise
+            os.close(handle)
+
+    def check(self) -> None:
+        """The kernel takes no lock away from a living process."""
 
     def release(self, name: str) -> None:
         with self._guard:
             handle = self._held.pop(name, None)
             if handle is not None:
+                # Deleted while it is held, so that a folder does not fill with one file for each run there ever was.
+                with contextlib.suppress(OSError):
+                    (self._folder / f"{name}.lock").unlink()
                 os.close(handle)
 
     def close(self) -> None:
@@ -71,7 +103,7 @@ class FileLocks:
 
 
 class PostgresLocks:
-    """Advisory locks of one session: PostgreSQL frees them when the connection ends."""
+    """Advisory locks of one session: PostgreSQL frees them when the connection ends, also when only that ended."""
 
     def __init__(self, url: str) -> None:
         import psycopg
@@ -79,25 +111,48 @@ class PostgresLocks:
         self._guard = threading.Lock()
         self._held: set[str] = set()
         try:
-            self._connection: psycopg.Connection[Any] = psycopg.connect(url, autocommit=True, connect_timeout=10)
+            # What answers no more must not look alive for the hours that TCP takes by default.
+            self._connection: psycopg.Connection[Any] = psycopg.connect(
+                url,
+                autocommit=True,
+                connect_timeout=10,
+                keepalives_idle=5,
+                keepalives_interval=2,
+                keepalives_count=3,
+                tcp_user_timeout=10_000,
+            )
         except psycopg.Error as error:
             raise StorageError(f"PostgreSQL cannot be reached for locks: {str(error).strip()}") from error
+
+    def _ask(self, query: str, *values: Any) -> Any:
+        import psycopg
+
+        try:
+            row = self._connection.execute(query, values).fetchone()
+        except psycopg.Error as error:
+            told = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            hint = "Start this process again; its runs go on from where they were."
+            raise StorageError(f"the session that holds the locks is lost: {told}", hint=hint) from error
+        return row[0] if row else None
 
     def take(self, name: str) -> bool:
         with self._guard:
             if name in self._held:
                 return False
-            row = self._connection.execute("SELECT pg_try_advisory_lock(%s)", (_number(name),)).fetchone()
-            taken = bool(row and row[0])
+            taken = bool(self._ask("SELECT pg_try_advisory_lock(%s)", _number(name)))
             if taken:
                 self._held.add(name)
             return taken
+
+    def check(self) -> None:
+        with self._guard:
+            self._ask("SELECT 1")
 
     def release(self, name: str) -> None:
         with self._guard:
             if name in self._held:
                 self._held.discard(name)
-                self._connection.execute("SELECT pg_advisory_unlock(%s)", (_number(name),))
+                self._ask("SELECT pg_advisory_unlock(%s)", _number(name))
 
     def close(self) -> None:
         with self._guard:

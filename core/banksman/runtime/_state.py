@@ -1,22 +1,28 @@
 """A run's state is a fold over its ledger: nothing else is kept, so nothing can disagree with it.
 
-run.created      name, plan, inputs, facts, requester, undoes
+run.created      name, plan, inputs, facts, requester, undoes; for a run that a model is to plan: goal, model, no plan
+model.asked      purpose, model, prompt, prompt_digest, actions: on disk before the question leaves
+model.answered   purpose, tokens, answer_digest, problems
+run.planned      name, plan, inputs: the first plan of a run that began with a goal
 run.previewed    the preview's document, its digest
 approval.given   digest, by, how          approval.denied   digest, by, why
 stage.begun      digest: the approval is used up
 call.read        output
-call.intended    attempt, and what is sent: on disk before the request leaves
+call.intended    what is sent, and by which runner: on disk before the request leaves
 call.confirmed   output, differs
-call.failed      error, again: it is known that nothing happened
-call.unknown     error: it may have happened
+call.failed      error, kind, again: it is known that nothing happened
+call.unknown     error: it may have happened; from now on nothing of this attempt leaves any more
 call.absent      reconcile found, late enough, that it did not happen
 call.handed_over why: a person has to say what happened
 call.settled     happened, by, note: what the person said
-run.paused       why (drifted, unknown, denied, failed): `resume` looks again
+run.paused       why (drifted, unknown, denied, failed), tried: `resume` looks again
 run.replanned    plan
 run.resumed      by
 run.ended        status (done, failed, cancelled), outputs, unmet
-run.undone       by: the id of the run that undid it
+run.undone       by: the id of the run that undoes it; the first one counts
+
+Anybody may append, at any time. What comes too late (a plan for a stage that is under way, a second resume) is kept
+and changes nothing: the fold decides, so all processes see the same run.
 """
 
 from __future__ import annotations
@@ -37,8 +43,11 @@ class CallState:
 
     Attributes:
         status: `read`, `intended`, `confirmed`, `failed`, `unknown`, `absent`, `handed_over`.
+        kind: the class of the error, such as `NotFound`.
         intent: the body of the last `call.intended`.
         since: when that was recorded.
+        first: when the first of the attempts was recorded that are not known to have come to nothing.
+        quiet: since when it is certain that nothing of it leaves this side any more; empty while it may.
         attempts: how often it was sent, as far as is known.
     """
 
@@ -46,11 +55,19 @@ class CallState:
     status: str = ""
     output: Plain = None
     error: str = ""
+    kind: str = ""
     intent: Mapping[str, Plain] = field(default_factory=dict)
     since: str = ""
+    first: str = ""
+    quiet: str = ""
     attempts: int = 0
     differs: list[Plain] = field(default_factory=list)
     order: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may have happened, and nobody knows yet."""
+        return self.status in ("intended", "unknown", "handed_over")
 
 
 @dataclass(slots=True)
@@ -67,6 +84,7 @@ class RunState:
     plan: Mapping[str, Plain] = field(default_factory=dict)
     inputs: Mapping[str, Plain] = field(default_factory=dict)
     facts: Mapping[str, Plain] = field(default_factory=dict)
+    goal: str = ""
     undoes: str | None = None
     undone: str | None = None
     model: str | None = None
@@ -77,6 +95,8 @@ class RunState:
     denials: dict[str, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     calls: dict[str, CallState] = field(default_factory=dict)
+    #: Outputs of the calls that have run, by call.
+    known: dict[str, Plain] = field(default_factory=dict)
     #: Loops whose rounds are named by place; once so, always so, or a call would be taken for a new one.
     positional: set[str] = field(default_factory=set)
     outputs: Plain = None
@@ -96,6 +116,12 @@ class RunState:
         return self.status in ("done", "failed", "cancelled")
 
     @property
+    def may_replan(self) -> bool:
+        """Whether another plan may take the place of this one: not while a stage is under way, nor at the end."""
+        under_way = self.status == "running" and self.preview is not None
+        return not under_way and self.status not in ("done", "cancelled")
+
+    @property
     def waits(self) -> bool:
         """Whether it waits for an approval."""
         return self.status == "previewed"
@@ -103,10 +129,6 @@ class RunState:
     def of_status(self, *statuses: str) -> list[CallState]:
         """The calls in some states, in the order they came there."""
         return sorted((call for call in self.calls.values() if call.status in statuses), key=lambda call: call.order)
-
-    def known(self) -> dict[str, Plain]:
-        """Outputs of the calls that have run."""
-        return {call.id: call.output for call in self.calls.values() if call.status in ("read", "confirmed")}
 
     def failed(self) -> dict[str, str]:
         """Calls that failed for good, with the reason."""
@@ -136,10 +158,20 @@ def _created(state: RunState, entry: Entry) -> None:
     state.name, state.requester = body["name"], body["requester"]
     state.plan, state.inputs, state.facts = body["plan"], body["inputs"], body["facts"]
     state.undoes, state.model = body.get("undoes"), body.get("model")
+    state.goal = body.get("goal") or state.plan.get("goal", "")
+
+
+def _planned(state: RunState, entry: Entry) -> None:
+    body = entry.body
+    state.name, state.plan, state.inputs = body["name"], body["plan"], body["inputs"]
+    state.status, state.why = "new", ""
 
 
 def _previewed(state: RunState, entry: Entry) -> None:
-    state.preview = Preview.from_document(entry.body["preview"])
+    preview = Preview.from_document(entry.body["preview"])
+    if preview.plan != state.plan:
+        return  # it shows a plan that another has taken the place of while it was made
+    state.preview = preview
     state.previewed_at = entry.at
     state.stage = state.preview.stage
     state.positional |= {step for step, keys in state.preview.rounds.items() if keys[:1] == ("#1",)}
@@ -159,8 +191,10 @@ def _denied(state: RunState, entry: Entry) -> None:
 
 
 def _begun(state: RunState, entry: Entry) -> None:
-    state.used.add(entry.body["digest"])
-    state.status = "running"
+    digest = entry.body["digest"]
+    state.used.add(digest)
+    if state.preview is not None and state.preview.digest == digest:
+        state.status = "running"
 
 
 def _call(state: RunState, entry: Entry) -> CallState:
@@ -169,31 +203,39 @@ def _call(state: RunState, entry: Entry) -> CallState:
     return call
 
 
+def _ran(state: RunState, call: CallState, output: Plain) -> None:
+    call.output = state.known[call.id] = output
+
+
 def _read(state: RunState, entry: Entry) -> None:
     call = _call(state, entry)
-    call.status, call.output = "read", entry.body["output"]
+    call.status = "read"
+    _ran(state, call, entry.body["output"])
 
 
 def _intended(state: RunState, entry: Entry) -> None:
     call = _call(state, entry)
-    call.status, call.intent, call.since = "intended", entry.body, entry.at
+    call.first = call.first if call.is_open else entry.at
+    call.status, call.intent, call.since, call.quiet = "intended", entry.body, entry.at, ""
     call.attempts += 1
 
 
 def _confirmed(state: RunState, entry: Entry) -> None:
     call, body = _call(state, entry), entry.body
-    call.status, call.output, call.differs, call.error = "confirmed", body["output"], body.get("differs", []), ""
+    call.status, call.differs, call.error = "confirmed", body.get("differs", []), ""
+    _ran(state, call, body["output"])
 
 
 def _failed(state: RunState, entry: Entry) -> None:
     call, body = _call(state, entry), entry.body
     # Nothing happened in either case; with `again` the run itself goes on trying.
     call.status, call.error = "absent" if body.get("again") else "failed", body["error"]
+    call.kind = body.get("kind", "")
 
 
 def _unknown(state: RunState, entry: Entry) -> None:
     call = _call(state, entry)
-    call.status, call.error = "unknown", entry.body["error"]
+    call.status, call.error, call.quiet = "unknown", entry.body["error"], entry.at
 
 
 def _absent(state: RunState, entry: Entry) -> None:
@@ -206,9 +248,13 @@ def _handed_over(state: RunState, entry: Entry) -> None:
 
 
 def _settled(state: RunState, entry: Entry) -> None:
-    call, body = _call(state, entry), entry.body
+    body = entry.body
+    if state.calls.get(entry.call, CallState("")).status != "handed_over":
+        return  # somebody else was first
+    call = _call(state, entry)
     if body["happened"]:
-        call.status, call.output = "confirmed", body.get("output")
+        call.status = "confirmed"
+        _ran(state, call, body.get("output"))
     else:
         call.status = "absent"
 
@@ -218,20 +264,40 @@ def _paused(state: RunState, entry: Entry) -> None:
 
 
 def _replanned(state: RunState, entry: Entry) -> None:
+    if not state.may_replan:
+        return
     state.plan = entry.body["plan"]
     state.replans += 1
     _try_again(state)
 
 
 def _resumed(state: RunState, entry: Entry) -> None:
+    if state.status not in ("paused", "failed"):
+        return
     state.resumes += 1
     _try_again(state)
 
 
 def _try_again(state: RunState) -> None:
-    # What failed is known not to have happened, so it may be tried again under a new preview.
-    state.calls = {name: call for name, call in state.calls.items() if call.status not in ("failed", "absent")}
+    # What failed is known not to have happened, so it may be tried again under a new preview; but not where another
+    # way has been gone in its place.
+    gone = {way_of(call.id)[0]: way_of(call.id)[1] for call in state.calls.values() if not _came_to_nothing(call)}
+    state.calls = {
+        name: call
+        for name, call in state.calls.items()
+        if not _came_to_nothing(call) or gone.get(way_of(name)[0], -1) > way_of(name)[1]
+    }
     state.preview, state.status, state.why = None, "running", ""
+
+
+def _came_to_nothing(call: CallState) -> bool:
+    return call.status in ("failed", "absent")
+
+
+def way_of(call: str) -> tuple[str, int]:
+    """A call's id without its way, and the way: `tell[a]~1` is the first alternative of `tell[a]`."""
+    name, _, way = call.rpartition("~")
+    return (name, int(way)) if name and way.isdigit() else (call, 0)
 
 
 def _ended(state: RunState, entry: Entry) -> None:
@@ -241,11 +307,12 @@ def _ended(state: RunState, entry: Entry) -> None:
 
 
 def _undone(state: RunState, entry: Entry) -> None:
-    state.undone = entry.body["by"]
+    state.undone = state.undone or entry.body["by"]
 
 
 _APPLY: dict[str, Any] = {
     "run.created": _created,
+    "run.planned": _planned,
     "run.previewed": _previewed,
     "approval.given": _approved,
     "approval.denied": _denied,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +57,9 @@ async def plan_undo(state: RunState, connect: Connect) -> UndoPlan:
             "after": [previous] if previous else [],
         }
         previous = name
+    for call in state.calls.values():
+        if call.is_open:
+            stays[call.id] = "nobody knows yet whether it happened; resume the run, or settle the call, then undo it"
     if not steps:
         return UndoPlan(None, leaves, stays)
     document = {"name": f"undo-{state.name}", "goal": f"Take back what run {state.id} did", "steps": steps}
@@ -66,7 +70,7 @@ def receipt_of(state: RunState, call: CallState) -> Receipt[Any]:
     """What is on record of a write, with the values that came to be in place of placeholders."""
     intent = call.intent
     nonce = intent["nonce"]
-    resolve = resolver(nonce, {**state.known(), call.id: call.output})
+    resolve = resolver(nonce, ChainMap({call.id: call.output}, state.known))
 
     def real(value: Plain) -> Plain:
         return settle(value, nonce, resolve)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import ChainMap
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from banksman import _gate
@@ -13,10 +15,11 @@ from banksman._canonical import Plain, plain
 from banksman._change import ABSENT, UNSURE, CallContext, Change, NativeKey, Sent, Unknowable, preparing
 from banksman._connector import OpenConnection
 from banksman._record import settle
-from banksman.errors import BanksmanError, CallError, OutcomeUnknown, RateLimited, Stopped
+from banksman.errors import BanksmanError, CallError, OutcomeUnknown, RateLimited, Stopped, Unavailable
 from banksman.guard import moment
 from banksman.plan import Ready
-from banksman.preview import Item, differences, hold_against, item_of, resolver
+from banksman.preview import ABSENT_FIELD, Item, differences, hold_against, item_of, resolver
+from banksman.runtime._state import CallState
 
 if TYPE_CHECKING:
     from banksman.runtime._execution import Execution
@@ -33,6 +36,10 @@ class Parked(Exception):
 
 class Stopping(Exception):
     """The process is shutting down; the run goes on from its ledger in the next one."""
+
+
+class Superseded(Stopping):
+    """Another process has taken this run over, so this one must not send anything for it any more."""
 
 
 class Writing:
@@ -56,7 +63,7 @@ class Writing:
         self.key = f"{execution.state.id}.{call.id}"
 
     @property
-    def _state(self) -> Any:
+    def _state(self) -> CallState | None:
         return self.execution.state.calls.get(self.call.id)
 
     async def run(self) -> Plain:
@@ -66,30 +73,33 @@ class Writing:
             CallError: it failed, and nothing happened.
             Drifted: the record is not what was approved; nothing was sent.
             OutcomeUnknown: a person has to find out.
+            Stopping: the process ends; another one goes on.
         """
-        if self._state is not None and self._state.status == "handed_over":
-            raise OutcomeUnknown(f"{self.call.id}: {self._state.error}", hint=_decide(self.execution.state.id))
-        if self._state is not None and self._state.status in ("intended", "unknown"):
-            found, output = await self.reconcile()
-            if found:
-                return output
         tries = 0
         while True:
+            state = self._state
+            if state is not None and state.status == "handed_over":
+                raise OutcomeUnknown(f"{self.call.id}: {state.error}", hint=_decide(self.execution.state.id))
+            if state is not None and state.is_open:
+                found, output = await self.reconcile()
+                if found:
+                    return output
+            if tries >= ATTEMPTS:
+                await self._record("call.failed", error=_GAVE_UP, kind="Unavailable")
+                raise Unavailable(_GAVE_UP)
             tries += 1
             try:
                 return await self._attempt()
             except OutcomeUnknown:
-                found, output = await self.reconcile()
-                if found:
-                    return output
+                continue
             except CallError as error:
                 if not error.transient or tries >= ATTEMPTS:
-                    await self._record("call.failed", error=str(error))
+                    await self._record("call.failed", error=told(error), kind=type(error).__name__)
                     raise
-                await self._record("call.failed", error=str(error), again=True)
-                await asyncio.sleep(_pause(error, tries))
+                await self._record("call.failed", error=told(error), kind=type(error).__name__, again=True)
+                await self._rest(_pause(error, tries))
 
-    async def _record(self, kind: str, **body: Plain) -> None:
+    async def _record(self, kind: str, /, **body: Plain) -> None:
         await self.execution.record(kind, self.call.id, **body)
 
     async def _prepare(self) -> Change[Any]:
@@ -104,41 +114,59 @@ class Writing:
         """Look again, record the intent, send, record the outcome."""
         try:
             change = await self._prepare()
-        except CallError as error:
+        except OutcomeUnknown as error:
             # A look that fails sends nothing, whatever the error.
-            if isinstance(error, OutcomeUnknown):
-                raise BanksmanError(f"{self.call.id} could not be prepared: {error.message}") from None
-            raise
+            raise BanksmanError(f"{self.call.id} could not be prepared: {error.message}") from None
         fresh = self._fresh_item(change)
         if self.item is None:
             raise BanksmanError(f"{self.call.id} is not part of the approved preview")
-        hold_against(self.item, fresh, self.nonce, self.execution.state.known())
+        hold_against(self.item, fresh, self.nonce, self.execution.state.known)
         return await self._send(change, fresh)
 
-    async def _send(self, change: Change[Any], fresh: Item) -> Plain:
+    async def _send(self, change: Change[Any], fresh: Item, *, repeated: bool = False) -> Plain:
         shown = {("record" if name == "key" else name): plain(getattr(fresh, name)) for name in _INTENT}
-        await self._record("call.intended", key=self.key, nonce=self.nonce, **shown)
+        runner = self.execution.runner
+        await self._record("call.intended", key=self.key, nonce=self.nonce, runner=runner, **shown)
         try:
             with _gate.sending(request.fingerprint for request in change.requests):
                 output = plain(await self.opened.send(self.action, change))
         except OutcomeUnknown as error:
-            await self._record("call.unknown", error=str(error))
+            await self._record("call.unknown", error=told(error))
+            raise
+        except CallError:
             raise
         except Stopped as error:
+            if repeated or len(change.requests) > 1:
+                raise await self._broke(error) from error
             # The seam looked once more and did not send: nothing happened, and there is nothing to reconcile.
-            await self._record("call.failed", error=str(error), again=True)
+            await self._record("call.failed", error=told(error), kind=type(error).__name__, again=True)
             raise
-        await self._confirm(output, fresh.after)
+        except Exception as error:
+            # Whatever broke, and wherever: the request may have left.
+            raise await self._broke(error) from error
+        await self._confirm(output, fresh.after, self.nonce)
         return output
 
-    async def _confirm(self, output: Plain, after: Mapping[str, Plain] | None) -> None:
-        own = {**self.execution.state.known(), self.call.id: output}
-        predicted = settle(dict(after or {}), self.nonce, resolver(self.nonce, own))
-        differs = []
+    async def _broke(self, error: Exception) -> OutcomeUnknown:
+        what = broke(self.call.action, error)
+        await self._record("call.unknown", error=what)
+        return OutcomeUnknown(what)
+
+    async def _confirm(self, output: Plain, after: Mapping[str, Plain] | None, nonce: str) -> None:
+        own = ChainMap({self.call.id: output}, self.execution.state.known)
+        predicted = settle(dict(after or {}), nonce, resolver(nonce, own))
+        differs: list[Plain] = []
         if isinstance(output, Mapping):
             shared = {name: value for name, value in predicted.items() if name in output}
-            differs = [list(one) for one in differences(shared, {name: output[name] for name in shared})]
-        await self._record("call.confirmed", output=output, differs=plain(differs))
+            found = differences(shared, {name: output[name] for name in shared})
+            # Inside a field too, only what was shown can differ.
+            differs = [
+                [p, was, None if now is ABSENT_FIELD else now] for p, was, now in found if was is not ABSENT_FIELD
+            ]
+        try:
+            await self._record("call.confirmed", output=output, differs=plain(differs))
+        except (TypeError, ValueError) as error:
+            await self._hand_over(f"it happened, but its output cannot be recorded: {told(error)}")
 
     # What became of it
 
@@ -147,12 +175,13 @@ class Writing:
 
         Raises:
             OutcomeUnknown: it cannot be found out; the call is handed to a person.
+            Stopping: the process ends before it is certain.
         """
         state = self._state
+        assert state is not None
         how = self.action.reconcile
-        since = moment(state.since)
         if isinstance(how, NativeKey):
-            return await self._resend(how, since)
+            return await self._repeat(how, moment(state.first))
         if how is None or isinstance(how, Unknowable):
             return await self._hand_over(how.why if how else "no reconcile is declared")
         intent = state.intent
@@ -162,52 +191,85 @@ class Writing:
             after=settle(intent["after"], intent["nonce"], lambda _: None),
             requests=tuple(intent["requests"]),
             key=self.key,
-            since=since,
+            since=moment(state.since),
         )
-        settled = since + timedelta(seconds=self.opened.settle)
+        left = self._unsettled(state)
         wait = 0.1
         while True:
-            looked = _now()
+            looked = time.monotonic()
+            found: Any = None
+            why = ""
             try:
-                with preparing(CallContext(self.key, self.nonce)):
+                with preparing(CallContext(self.key, self.nonce, call=self.call.id)):
                     found = await self.opened.reconcile(self.action, sent)
             except CallError as error:
-                if looked > settled + timedelta(seconds=PATIENCE):
-                    return await self._hand_over(f"the system does not say what became of it: {error}")
-                found = None
-            if found is ABSENT and looked >= settled:
+                why = told(error)
+            settled = looked >= left
+            if found is ABSENT and settled:
                 await self._record("call.absent")
                 return False, None
-            if found is UNSURE and looked >= settled:
+            if found is UNSURE and settled:
                 return await self._hand_over("the system's records do not tell whether it happened")
-            if found is not None and found is not ABSENT and found is not UNSURE:
+            if why and looked > left + PATIENCE:
+                return await self._hand_over(f"the system does not say what became of it: {why}")
+            if not why and found is not ABSENT and found is not UNSURE:
                 output = plain(found)
-                await self._confirm(output, intent["after"])
+                await self._confirm(output, intent["after"], intent["nonce"])
                 return True, output
             # Not found does not mean that it will not arrive: a request in flight may still take effect.
-            await self._rest(min(wait, max(0.05, (settled - looked).total_seconds() + 0.01)))
+            await self._rest(wait if settled else min(wait, left - looked + 0.01))
             wait = min(wait * 2, 5.0)
 
-    async def _rest(self, seconds: float) -> None:
-        if self.execution.around.stopping.is_set():
-            raise Stopping
-        await asyncio.sleep(seconds)
+    def _unsettled(self, state: CallState) -> float:
+        """When, on the monotonic clock, the system has done with what left this side before it fell quiet.
 
-    async def _resend(self, how: NativeKey, since: datetime) -> tuple[bool, Plain]:
+        Not the time of the intent counts: a request can wait for its turn long after it, and leave at the last moment
+        of its process.
+        """
+        passed = (_now() - moment(state.quiet)).total_seconds() if state.quiet else 0.0
+        return time.monotonic() + min(max(self.opened.settle - passed, 0.0), self.opened.settle)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, but not beyond the end of the process."""
+        stopping = self.execution.around.stopping
+        try:
+            await asyncio.wait_for(stopping.wait(), seconds)
+        except TimeoutError:
+            return
+        raise Stopping
+
+    async def _repeat(self, how: NativeKey, first: datetime) -> tuple[bool, Plain]:
         """The system deduplicates: the same request under the same key is either the first or no second one."""
-        if (_now() - since).total_seconds() > how.remembers:
-            return await self._hand_over(f"the system forgets idempotency keys after {how.remembers:.0f} s")
-        change = await self._prepare()
-        fresh = self._fresh_item(change)
-        if differences(plain(self._state.intent["requests"]), plain(list(fresh.requests))):
-            return await self._hand_over("the same request cannot be built again")
-        return True, await self._send(change, fresh)
+        until = time.monotonic() + PATIENCE
+        tries = 0
+        while True:
+            if (_now() - first).total_seconds() > how.remembers:
+                return await self._hand_over(f"the system forgets idempotency keys after {how.remembers:.0f} s")
+            tries += 1
+            state = self._state
+            assert state is not None
+            try:
+                change = await self._prepare()
+                fresh = self._fresh_item(change)
+                if not differences(plain(state.intent["requests"]), plain(list(fresh.requests))):
+                    return True, await self._send(change, fresh, repeated=True)
+            except CallError as error:
+                if state.status == "handed_over":
+                    raise
+                # A refused repetition says nothing of the attempt before it.
+                again = error.transient or isinstance(error, OutcomeUnknown)
+                if not again or time.monotonic() > until:
+                    return await self._hand_over(f"it was sent again, and that did not tell: {told(error)}")
+                await self._rest(_pause(error, tries))
+            else:
+                return await self._hand_over("the same request cannot be built again")
 
     async def _hand_over(self, why: str) -> tuple[bool, Plain]:
         await self._record("call.handed_over", why=why)
         raise OutcomeUnknown(f"{self.call.id}: {why}", hint=_decide(self.execution.state.id))
 
 
+_GAVE_UP = f"it was sent {ATTEMPTS} times without an answer, and each time it is known that nothing happened"
 _INTENT = (
     "action",
     "connection",
@@ -225,6 +287,18 @@ _INTENT = (
 
 def _decide(run: str) -> str:
     return f"Look in the system, then `banksman runs settle {run} CALL --happened` or `--did-not-happen`."
+
+
+def told(error: Exception) -> str:
+    """The text of an error in a form that can be recorded, whatever bytes a system put into it."""
+    return str(error).encode("utf-8", "replace").decode("utf-8")
+
+
+def broke(what: str, error: Exception) -> str:
+    """How to say that code is at fault. An unforeseen error can say anything, so it passes the scrub first."""
+    from banksman.http.scrub import scrub
+
+    return f"{what} broke: {type(error).__name__}: {scrub(told(error))}"
 
 
 def _pause(error: CallError, tries: int) -> float:
