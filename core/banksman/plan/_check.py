@@ -40,7 +40,7 @@ def check(plan: Runbook, lookup: Lookup) -> list[str]:
 
 def _check_step(plan: Runbook, name: str, step: Step, lookup: Lookup) -> Iterator[str]:
     looped = step.for_each is not None
-    templates = [step.for_each, step.when, f"${{{step.key}}}" if step.key else None]
+    templates: list[Any] = [step.for_each, step.when, f"${{{step.key}}}" if step.key else None]
     templates += [call.arguments for call in step.ways]
     if unreadable := [text for template in templates for text in _unreadable(template)]:
         yield from unreadable
