@@ -35,6 +35,7 @@ from banksman.runtime import (
     UndoPlan,
     broke,
     fold,
+    kept,
     locks_for,
     plan_undo,
     told,
@@ -234,23 +235,41 @@ class Hub:
         if problems := await self.check(plan):
             raise PlanError(plan.name, problems)
         bound = bind_inputs(plan, inputs or {})
+        return await self._created(plan.name, plan.document(), bound, undoes=undoes, model=model)
+
+    async def _created(self, name: str, plan: Mapping[str, Plain], inputs: Mapping[str, Any], **more: Plain) -> str:
         run = new_run_id()
         now = datetime.now(timezone.utc)
-        facts = {"id": run, "date": now.date().isoformat(), "requester": self.config.user}
         body: dict[str, Plain] = {
-            "name": plan.name,
-            "plan": plan.document(),
-            "inputs": plain(bound),
-            "facts": facts,
+            "name": name,
+            "plan": dict(plan),
+            "inputs": plain(inputs),
+            "facts": {"id": run, "date": now.date().isoformat(), "requester": self.config.user},
             "requester": self.config.user,
             "version": __version__,
         }
-        if undoes:
-            body["undoes"] = undoes
-        if model:
-            body["model"] = model
+        body |= {key: value for key, value in more.items() if value}
         await self.ledger.append(Draft(run, "run.created", "", body))
         return run
+
+    async def begin(self, goal: str, inputs: Mapping[str, Any] | None = None, *, model: str) -> str:
+        """Record a new run that has a goal and no plan yet, and return its id: a model is about to be asked for one."""
+        return await self._created(goal.strip()[:60], {}, inputs or {}, goal=goal, model=model)
+
+    async def adopt(self, run: str, plan: Runbook) -> None:
+        """Give a run that began with a goal its first plan.
+
+        Raises:
+            UsageError: it has one.
+            PlanError: the plan or the run's inputs have problems; all are listed.
+        """
+        state = self.state(run)
+        if state.plan:
+            raise UsageError(f"run {state.id} has a plan; `replan` puts another in its place")
+        if problems := await self.check(plan):
+            raise PlanError(plan.name, problems)
+        body = {"name": plan.name, "plan": plan.document(), "inputs": plain(bind_inputs(plan, state.inputs))}
+        await self.ledger.append(Draft(state.id, "run.planned", "", body))
 
     def state(self, run: str) -> RunState:
         """What is known of a run. A unique beginning of its id is enough.
@@ -390,6 +409,9 @@ class Hub:
             raise UsageError(f"run {state.id}: nobody has said whether {names} happened", hint=hint)
         if state.status in ("done", "cancelled"):
             raise UsageError(f"run {state.id} is {state.status}; there is nothing to resume")
+        if not state.plan:
+            hint = f"Let a model go on planning: `banksman runs resume {state.id} --model PROVIDER:NAME`."
+            raise UsageError(f"run {state.id} has no plan yet", hint=hint)
         if state.status in ("paused", "failed"):
             await self.ledger.append(Draft(state.id, "run.resumed", "", {"by": self.config.user}))
         return await self.carry_out(state.id)
@@ -433,18 +455,17 @@ class Hub:
         """Put another plan in the place of what is left of a run. Steps that have run stay as they were.
 
         Raises:
+            UsageError: the run is under way or over, or nobody knows whether one of its writes happened.
             PlanError: the plan has problems, or changes a step that has run.
         """
         state = self.state(run)
+        if open_calls := [call.id for call in state.calls.values() if call.is_open]:
+            hint = "Resume the run, or settle the call, before planning anew."
+            raise UsageError(f"run {state.id}: nobody knows yet whether {', '.join(open_calls)} happened", hint=hint)
         if not state.may_replan:
             raise UsageError(f"run {state.id} is {state.status}; another plan cannot take the place of this one now")
         problems = await self.check(plan)
-        done = {call.id.partition("[")[0].partition("~")[0] for call in state.of_status("read", "confirmed")}
-        old = build(state.plan)
-        for step in sorted(done):
-            if step not in plan.steps or plan.steps[step] != old.steps[step]:
-                problems.append(f"steps.{step}: it has run, so it has to stay as it was")
-        if problems:
+        if problems := problems or kept(state, plan):
             raise PlanError(plan.name, problems)
         await self.ledger.append(Draft(state.id, "run.replanned", "", {"plan": plan.document()}))
 

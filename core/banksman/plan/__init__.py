@@ -2,7 +2,7 @@
 
 from banksman.plan._check import Lookup, bind_inputs, check
 from banksman.plan._format import Call, Input, Runbook, Step, build, json_schema, load, parse
-from banksman.plan._interpreter import Interpreter, Ready, call_id, ordered, round_keys, unmet
+from banksman.plan._interpreter import Interpreter, Ready, call_id, dependencies, ordered, round_keys, unmet
 from banksman.plan._reference import BadReference, compile_expression, escape, expressions, resolve, true
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "call_id",
     "check",
     "compile_expression",
+    "dependencies",
     "escape",
     "expressions",
     "json_schema",

@@ -4,6 +4,7 @@ from banksman.runtime._engine import APPLICATION_VERSION, DbosEngine, Engine, Lo
 from banksman.runtime._execution import Execution, Progress, Surroundings
 from banksman.runtime._locks import FileLocks, Locks, PostgresLocks, locks_for
 from banksman.runtime._news import News
+from banksman.runtime._replan import fixed_steps, kept
 from banksman.runtime._state import CallState, RunState, fold
 from banksman.runtime._undo import UndoPlan, plan_undo, receipt_of
 from banksman.runtime._writing import Stopping, broke, told
@@ -25,7 +26,9 @@ __all__ = [
     "Surroundings",
     "UndoPlan",
     "broke",
+    "fixed_steps",
     "fold",
+    "kept",
     "locks_for",
     "plan_undo",
     "receipt_of",
