@@ -25,7 +25,7 @@ from banksman.errors import (
 )
 
 if TYPE_CHECKING:
-    from banksman.http import ErrorTable, Limits, Observer, Routes
+    from banksman.http import ErrorTable, Limits, Observer, RetryPolicy, Routes
 
 
 class Environment(StrEnum):
@@ -94,6 +94,7 @@ class Wiring:
     auth: Any = None
     observers: tuple[Observer, ...] = ()
     inner: Any = None
+    retry: RetryPolicy | None = None
 
 
 #: Stands between a read action and its body while a preview looks: the overlay. Called as
@@ -121,6 +122,7 @@ def open_http(connector: Connector, connection: Connection, wiring: Wiring, *, a
         errors=connector.errors,
         limits=replace(connector.limits or Limits(), **connection.limits),
         inner=wiring.inner,
+        retry=wiring.retry,
         observers=wiring.observers,
         **more,
     )

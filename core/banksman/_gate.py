@@ -53,6 +53,11 @@ def is_sending() -> bool:
     return _allowed.get() is not None
 
 
+def is_approved(fingerprint: str) -> bool:
+    """Whether a request of this fingerprint is an approved write that is being sent just now."""
+    return fingerprint in (_allowed.get() or ())
+
+
 def admit(effect: Effect, request: Any, fingerprint: str, what: str) -> None:
     """Let a request pass, or stop it.
 

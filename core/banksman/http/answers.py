@@ -78,6 +78,9 @@ class ErrorTable:
         uncertain = changes and response.extensions.get(UNCERTAIN, False)
         fault = self._fault(response, changes=changes)
         if fault is None and 200 <= status < 300:
+            if changes and _PAGE.match(response.content[:200]):
+                what = "the answer is a web page; whether the system saw the request cannot be told"
+                raise OutcomeUnknown(what, status=status, hint="Is base_url the API, or a login or proxy page?")
             return
         code, text = fault or (str(status), _reason(response))
         kind = self.codes.get(code) or _BY_STATUS.get(status) or _by_range(status)
@@ -200,6 +203,8 @@ def _finite(text: str) -> float:
     raise ValueError(f"a number of {len(text)} characters is too large")
 
 
+# A login or proxy page says 200 too; to a connector that expects no body it would look like success.
+_PAGE = re.compile(rb"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 # What may be read as infinity: `1e999`, or hundreds of digits.
 _ENORMOUS = re.compile(rb"[0-9][eE]\+?[0-9]{3}|[0-9]{300}")
 # Escaped backslashes first, so that the `\\u` of a text about surrogates is left alone; then pairs, then halves.

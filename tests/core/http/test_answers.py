@@ -110,6 +110,14 @@ def test_a_success_that_does_not_say_how_it_went_is_none(body: Any) -> None:
     assert type(refusal(table, httpx.Response(200, json=body), changes=True)) is OutcomeUnknown
 
 
+@pytest.mark.parametrize("page", [b"<!doctype html><title>Sign in</title>", b"\n <HTML lang=en>"])
+def test_a_login_page_in_answer_to_a_write_is_no_success(page: bytes) -> None:
+    response = httpx.Response(200, content=page, headers={"content-type": "text/html"})
+    assert type(refusal(ErrorTable(), response, changes=True)) is OutcomeUnknown
+    ErrorTable().check(response, changes=False)
+    ErrorTable().check(httpx.Response(200, content=b"ok", headers={"content-type": "text/html"}), changes=True)
+
+
 def test_a_download_is_no_error_because_it_is_no_json() -> None:
     SLACK.check(httpx.Response(200, content=b"\x89PNG", headers={"content-type": "image/png"}), changes=False)
     SLACK.check(httpx.Response(204, headers={"content-type": "application/json"}), changes=True)
