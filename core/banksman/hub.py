@@ -400,6 +400,19 @@ class Hub:
         """Let a paused, failed or interrupted run go on; what is left is previewed again.
 
         Raises:
+            UsageError: the run is over, has no plan yet, or a person has to settle a call first.
+        """
+        state = self.state(run)
+        if not state.plan:
+            hint = f"Let a model go on planning: `banksman runs resume {state.id} --model PROVIDER:NAME`."
+            raise UsageError(f"run {state.id} has no plan yet", hint=hint)
+        await self.reopen(state.id)
+        return await self.carry_out(state.id)
+
+    async def reopen(self, run: str) -> None:
+        """Record that a person lets a paused or failed run go on. Nothing is started yet.
+
+        Raises:
             UsageError: the run is over, or a person has to settle a call first.
         """
         state = self.state(run)
@@ -409,12 +422,8 @@ class Hub:
             raise UsageError(f"run {state.id}: nobody has said whether {names} happened", hint=hint)
         if state.status in ("done", "cancelled"):
             raise UsageError(f"run {state.id} is {state.status}; there is nothing to resume")
-        if not state.plan:
-            hint = f"Let a model go on planning: `banksman runs resume {state.id} --model PROVIDER:NAME`."
-            raise UsageError(f"run {state.id} has no plan yet", hint=hint)
         if state.status in ("paused", "failed"):
             await self.ledger.append(Draft(state.id, "run.resumed", "", {"by": self.config.user}))
-        return await self.carry_out(state.id)
 
     async def settle(self, run: str, call: str, *, happened: bool, output: Plain = None, note: str = "") -> None:
         """Record what a person found out about a write whose outcome the hub cannot know.

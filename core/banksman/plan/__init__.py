@@ -1,11 +1,12 @@
 """The runbook format, references, static checks, and a pure interpreter."""
 
 from banksman.plan._check import Lookup, bind_inputs, check
-from banksman.plan._format import Call, Input, Runbook, Step, build, json_schema, load, parse
+from banksman.plan._format import RESERVED, Call, Input, Runbook, Step, build, dump, json_schema, load, parse
 from banksman.plan._interpreter import Interpreter, Ready, call_id, dependencies, ordered, round_keys, unmet
 from banksman.plan._reference import BadReference, compile_expression, escape, expressions, resolve, true
 
 __all__ = [
+    "RESERVED",
     "BadReference",
     "Call",
     "Input",
@@ -20,6 +21,7 @@ __all__ = [
     "check",
     "compile_expression",
     "dependencies",
+    "dump",
     "escape",
     "expressions",
     "json_schema",

@@ -229,6 +229,26 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|Tr
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes what `_Loader` reads: `on` stays bare, and references stand in double quotes."""
+
+    def ignore_aliases(self, value: Any) -> bool:
+        return True
+
+    def represent_str(self, text: str) -> yaml.ScalarNode:
+        style = '"' if "${" in text else "|" if "\n" in text else None
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+_Dumper.add_representer(str, _Dumper.represent_str)
+
+
+def dump(plan: Runbook) -> str:
+    """The runbook as YAML, as `load` reads it."""
+    return yaml.dump(plan.document(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a runbook, for editors."""
     schema = Runbook.model_json_schema(by_alias=True)

@@ -5,7 +5,7 @@ from banksman.runtime._execution import Execution, Progress, Surroundings
 from banksman.runtime._locks import FileLocks, Locks, PostgresLocks, locks_for
 from banksman.runtime._news import News
 from banksman.runtime._replan import fixed_steps, kept
-from banksman.runtime._state import CallState, RunState, fold
+from banksman.runtime._state import CallState, RunState, fold, way_of
 from banksman.runtime._undo import UndoPlan, plan_undo, receipt_of
 from banksman.runtime._writing import Stopping, broke, told
 
@@ -33,4 +33,5 @@ __all__ = [
     "plan_undo",
     "receipt_of",
     "told",
+    "way_of",
 ]
