@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -176,13 +177,25 @@ def fill_pending(value: Any, make: Callable[[str], Placeholder], path: str = "")
     if isinstance(value, BaseModel):
         value = {name: getattr(value, name) for name in type(value).model_fields if hasattr(value, name)}
     if isinstance(value, Mapping):
-        return {k: fill_pending(item, make, f"{path}.{k}" if path else str(k)) for k, item in value.items()}
+        return {key: fill_pending(item, make, below(path, str(key))) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [fill_pending(item, make, f"{path}[{i}]") for i, item in enumerate(value)]
     return value
 
 
-_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_PLAIN_NAME = re.compile(r"[\w$-]+")
+_STEP = re.compile(r'"((?:[^"\\]|\\.)*)"|([^.\[\]"]+)|\[(\d+)\]')
+
+
+def below(path: str, name: str) -> str:
+    """The path of a field: `items[0].pos`; a name with other signs in it stands in quotes: `"@odata.etag"`."""
+    step = name if _PLAIN_NAME.fullmatch(name) else json.dumps(name)
+    return f"{path}.{step}" if path else step
+
+
+def path_steps(path: str) -> list[str | int]:
+    """The names and indexes along a path."""
+    return [int(index) if index else name or json.loads(f'"{quoted}"') for quoted, name, index in _STEP.findall(path)]
 
 
 def at_path(value: Plain, path: str) -> Plain:
@@ -192,8 +205,8 @@ def at_path(value: Plain, path: str) -> Plain:
         LookupError: there is no such part.
     """
     try:
-        for name, index in _STEP.findall(path):
-            value = value[name] if name else value[int(index)]
+        for step in path_steps(path):
+            value = value[step]
     except TypeError as error:
         raise LookupError(f"{path}: {error}") from None
     return value

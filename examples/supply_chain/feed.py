@@ -27,7 +27,10 @@ SHIPMENTS = (
     ("SHP-0046", "4500000009", "harbourline", "delayed", 1, "2026-03-30"),
     ("SHP-0047", "4500000012", "northfreight", "delayed", 3, "2026-04-10"),
 )
-INSERT = "INSERT INTO shipments (id, purchase_order, carrier, status, days_late, expected_arrival) VALUES ({0},{0},{0},{0},{0},{0})"
+INSERT = """
+INSERT INTO shipments (id, purchase_order, carrier, status, days_late, expected_arrival)
+VALUES ({0}, {0}, {0}, {0}, {0}, {0})
+"""
 
 
 def make_sqlite(path: Path) -> None:

@@ -160,7 +160,7 @@ async def test_the_outcome_is_the_preview_field_by_field(company: Company, hub: 
             actual = company.order(item.key)
             assert not differences(after, {name: actual[name] for name in after})
         elif item.step == "log":
-            rows = {row["id"]: row for row in company.shipments()}
+            rows = {f"id={row['id']}": row for row in company.shipments()}
             for shipment, fields in after["rows"].items():
                 assert not differences(fields, {name: rows[shipment][name] for name in fields})
         else:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-_STEP = re.compile(r"([^.\[\]]+)|\[\d+\]")
+from banksman._record import path_steps
 
 
 def is_closed(schema: Mapping[str, Any], path: str) -> bool:
@@ -16,9 +15,9 @@ def is_closed(schema: Mapping[str, Any], path: str) -> bool:
     """
     node: Mapping[str, Any] = schema
     closed = bool(schema.get("x-closed"))
-    for match in _STEP.finditer(path):
+    for step in path_steps(path):
         node = _resolved(schema, node)
-        inner = node.get("properties", {}).get(match[1]) if match[1] else node.get("items")
+        inner = node.get("properties", {}).get(step) if isinstance(step, str) else node.get("items")
         if not isinstance(inner, Mapping):
             return False
         node = inner

@@ -144,7 +144,7 @@ class Writing:
         except Exception as error:
             # Whatever broke, and wherever: the request may have left.
             raise await self._broke(error) from error
-        await self._confirm(output, fresh.after, self.nonce)
+        await self._confirm(output, fresh.result, self.nonce)
         return output
 
     async def _broke(self, error: Exception) -> OutcomeUnknown:
@@ -152,9 +152,9 @@ class Writing:
         await self._record("call.unknown", error=what)
         return OutcomeUnknown(what)
 
-    async def _confirm(self, output: Plain, after: Mapping[str, Plain] | None, nonce: str) -> None:
+    async def _confirm(self, output: Plain, result: Plain, nonce: str) -> None:
         own = ChainMap({self.call.id: output}, self.execution.state.known)
-        predicted = settle(dict(after or {}), nonce, resolver(nonce, own))
+        predicted = settle(dict(result) if isinstance(result, Mapping) else {}, nonce, resolver(nonce, own))
         differs: list[Plain] = []
         if isinstance(output, Mapping):
             shared = {name: value for name, value in predicted.items() if name in output}
@@ -214,7 +214,7 @@ class Writing:
                 return await self._hand_over(f"the system does not say what became of it: {why}")
             if not why and found is not ABSENT and found is not UNSURE:
                 output = plain(found)
-                await self._confirm(output, intent["after"], intent["nonce"])
+                await self._confirm(output, intent["result"], intent["nonce"])
                 return True, output
             # Not found does not mean that it will not arrive: a request in flight may still take effect.
             await self._rest(wait if settled else min(wait, left - looked + 0.01))

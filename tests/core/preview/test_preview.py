@@ -481,3 +481,17 @@ async def test_a_placeholder_that_somebody_wrote_into_a_record_is_only_text(open
     item = found.items["b"]
     assert item.before["title"] == forged
     hold_against(item, Item.from_document(item.document()), NONCE, {"a": {"id": "evil"}})
+
+
+def test_a_path_finds_the_part_it_was_made_for_whatever_the_name():
+    from banksman._record import at_path, fill_pending, placeholder
+
+    names = ["id", "@odata.etag", "a.b", "[0]", 'quo"te', "back\\slash", "ü", ""]
+    tokens = fill_pending({name: [{name: PENDING}] for name in names}, lambda path: placeholder(NONCE, "a", path))
+    real = {name: [{name: name}] for name in names}
+    from banksman._record import token_parts
+
+    for name in names:
+        parts = token_parts(tokens[name][0][name])
+        assert parts is not None
+        assert at_path(real, parts[2]) == name
