@@ -17,6 +17,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from email.message import Message
 from typing import Any, Literal
 
@@ -112,19 +113,7 @@ def changeset(url: str, parts: Sequence[Part], form: Format, headers: Mapping[st
 
 def _json_part(number: int, part: Part) -> dict[str, Plain]:
     head = {"id": str(number), "atomicityGroup": _GROUP, "method": part.method, "url": part.url}
-    return {**head, "headers": part.all_headers(), "body": json.loads(part.content, parse_float=_Number)}
-
-
-class _Number(float):
-    """A number that is written with the digits it was read with."""
-
-    def __new__(cls, text: str) -> _Number:
-        made = super().__new__(cls, text)
-        made.text = text  # type: ignore[attr-defined]
-        return made
-
-    def __repr__(self) -> str:
-        return self.text  # type: ignore[attr-defined, no-any-return]
+    return {**head, "headers": part.all_headers(), "body": json.loads(part.content, parse_float=Decimal)}
 
 
 def _multipart(parts: Sequence[Part]) -> tuple[bytes, str]:

@@ -82,10 +82,10 @@ class _Reader:
             if kind in types:
                 types[kind] = _closing(types[kind], {item.removeprefix(f"{name}.") for item in closed})
         sets = {found.name: found for found in self._sets(types)}
-        functions, unused = functions_of(self.document, self._parameter)
+        functions, unused = functions_of(self.document, self._parameter, self._is_known)
         return Service(
             version=self.document.version,
-            sets=_owned(sets),
+            sets=_bound(sets),
             types=types,
             enums=self.enums,
             functions=functions,
@@ -125,7 +125,7 @@ class _Reader:
         if kind in self.definitions:
             facets = self.definitions[kind]
             kind = facets.get("UnderlyingType", "")
-        if kind not in PRIMITIVES and kind not in self.elements and kind not in self.enums:
+        if not self._is_known(kind):
             self.skipped.append(f"{target}: type {kind[:80]!r} has no plain form")
             return None
         terms = self.document.annotations(element, target)
@@ -153,6 +153,9 @@ class _Reader:
             allowed=vocabulary.allowed_values(terms) if kind == "Edm.String" else (),
             day=kind == "Edm.DateTime" and sap(element, "display-format") == "Date",
         )
+
+    def _is_known(self, kind: str) -> bool:
+        return kind in PRIMITIVES or kind in self.elements or kind in self.enums
 
     def _parameter(self, name: str, element: Element) -> Property | None:
         return self._property(name, element, name)
@@ -235,12 +238,21 @@ def _closing(kind: StructuredType, marked: Collection[str]) -> StructuredType:
     return replace(kind, properties=properties)
 
 
-def _owned(sets: Mapping[str, EntitySet]) -> dict[str, EntitySet]:
-    """The sets, those that hold parts of other records marked."""
+def _bound(sets: Mapping[str, EntitySet]) -> dict[str, EntitySet]:
+    """The sets with their bindings: only those that lead to a set of the type that navigation promises."""
+    found: dict[str, EntitySet] = {}
+    for name, held in sets.items():
+        ways = held.type.navigations
+        targets = {
+            way: target
+            for way, target in held.targets.items()
+            if way in ways and target in sets and sets[target].type.name == ways[way].target
+        }
+        found[name] = replace(held, targets=targets)
     owners = {
         held.targets[way.name]: held.name
-        for held in sets.values()
+        for held in found.values()
         for way in held.type.navigations.values()
         if way.contained and way.name in held.targets
     }
-    return {name: replace(held, part_of=owners.get(name)) for name, held in sets.items()}
+    return {name: replace(held, part_of=owners.get(name)) for name, held in found.items()}

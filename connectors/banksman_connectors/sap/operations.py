@@ -12,9 +12,12 @@ from banksman_connectors.sap.edmx import Document, children, flag, http_method, 
 _NO_INVERSE = "it may change something, and nothing declares what or how to take it back"
 
 ReadParameter = Callable[[str, Element], Property | None]
+IsKnown = Callable[[str], bool]
 
 
-def functions_of(document: Document, read: ReadParameter) -> tuple[tuple[Function, ...], tuple[str, ...]]:
+def functions_of(
+    document: Document, read: ReadParameter, is_known: IsKnown
+) -> tuple[tuple[Function, ...], tuple[str, ...]]:
     """The functions that can be called, and a line for each operation that cannot.
 
     Actions (V4), and function imports called by POST or tied to an action (V2, `sap:action-for`), are left out: they
@@ -26,6 +29,8 @@ def functions_of(document: Document, read: ReadParameter) -> tuple[tuple[Functio
     for item in collect(document, read):
         if isinstance(item, str):
             skipped.append(item)
+        elif not is_known(item.returns):
+            skipped.append(f"{item.name}: its result has no plain form")
         elif (item.path, item.bound_to) in found:
             skipped.append(f"{item.name}: a further overload of a function")
         else:

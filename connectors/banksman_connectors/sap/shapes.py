@@ -200,7 +200,9 @@ class Shapes:
         if not isinstance(raw, Mapping):
             raise MalformedAnswer(f"a record of {kind.name} is no object")
         found: dict[str, Plain] = {}
-        for name, prop in kind.properties.items():
+        # The key comes first, as people look for it there.
+        for name in [*kind.key, *(own for own in kind.properties if own not in kind.key)]:
+            prop = kind.properties[name]
             if name not in raw:
                 continue
             try:

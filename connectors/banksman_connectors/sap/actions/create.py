@@ -24,7 +24,7 @@ from banksman_connectors.sap.actions.arguments import (
     shown_key,
     waits,
 )
-from banksman_connectors.sap.actions.moments import SKEW, made_at, moment
+from banksman_connectors.sap.actions.moments import SKEW, is_since, made_at, moment
 from banksman_connectors.sap.actions.reads import called
 from banksman_connectors.sap.actions.update import targets
 from banksman_connectors.sap.actions.verbs import Verbs
@@ -78,7 +78,7 @@ def create(verbs: Verbs) -> Action[..., Any]:
         effect=Effect.WRITE,
         body=body,
         targets=targets(verbs, new=True),
-        undo=_KEPT if verbs.delete is None else undo,  # type: ignore[arg-type]
+        undo=_KEPT if verbs.delete is None else undo,
         reconcile=find,
         entity=held.name,
         docs=_DOCS[shapes.service.version],
@@ -218,10 +218,11 @@ async def _search(verbs: Verbs, api: SapApi, given: Mapping[str, Plain], sent: S
     if not alike:
         return ABSENT
     times = [moment(item.get(stamp.name)) if stamp else None for item in alike]
-    if len(alike) == 1 and times[0] is not None and times[0] >= sent.since:
-        return await _with_parts(verbs, api, alike[0], plain_fields(shapes, verbs.held, sent.arguments, ""))
-    old = [time is not None and time < sent.since - SKEW for time in times]
-    return ABSENT if all(old) else UNSURE
+    ours = [item for item, time in zip(alike, times, strict=True) if time is not None and is_since(time, sent.since)]
+    old = [time for time in times if time is not None and time < sent.since - SKEW]
+    if len(ours) == 1 and len(old) == len(alike) - 1:
+        return await _with_parts(verbs, api, ours[0], plain_fields(shapes, verbs.held, sent.arguments, ""))
+    return ABSENT if len(old) == len(alike) else UNSURE
 
 
 async def _with_parts(verbs: Verbs, api: SapApi, record: dict[str, Plain], fields: Mapping[str, Plain]) -> Any:

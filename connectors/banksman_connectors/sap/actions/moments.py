@@ -43,3 +43,9 @@ def moment(value: Plain) -> datetime | None:
     except ValueError:
         return None
     return found.replace(tzinfo=timezone.utc) if found is not None and found.tzinfo is None else found
+
+
+def is_since(stamp: datetime, since: datetime) -> bool:
+    """Whether a stamp is not before a moment, to the precision of the stamp: some have seconds, some milliseconds."""
+    grain = 1_000_000 if stamp.microsecond == 0 else 1_000 if stamp.microsecond % 1_000 == 0 else 1
+    return stamp >= since.replace(microsecond=since.microsecond // grain * grain)
