@@ -31,7 +31,7 @@ from banksman.errors import UsageError
 from banksman.http.exchange import Exchange
 from banksman.http.request import body_value, unsigned
 from banksman.http.scrub import is_secret_name, scrub
-from banksman.http.stand_ins import StandIns, is_email, is_open
+from banksman.http.stand_ins import WORTH, StandIns, is_email, is_open
 
 _REQUEST_HEADERS = frozenset({"content-type", "if-match", "if-none-match", "prefer", "x-http-method"})
 _ANSWER_HEADERS = frozenset(
@@ -191,12 +191,12 @@ class Scrubber:
                 self._visit(value, self._private, kept=False)
 
     def _learn_constants(self, exchanges: Sequence[Exchange], arguments: Plain, before: Sequence[str]) -> None:
-        """A text in a request that is in nothing the connector was given or answered before is of its own code."""
+        """A text in a request that shares nothing with what the connector was given or answered is of its own code."""
         known = [text.lower() for text in before]
         self._every(arguments, lambda text: known.append(text.lower()))
         for one in exchanges:
             for text in _request_texts(one):
-                if not any(text.lower() in other for other in known):
+                if self.origin not in text and not any(_share(text.lower(), other) for other in known):
                     self._public.add(text)
             self._every(_json_of(one), lambda text: known.append(text.lower()))
 
@@ -327,6 +327,11 @@ def _request_texts(seen: Exchange) -> Iterator[str]:
     yield from (unquote(part) for part in url.raw_path.partition(b"?")[0].decode("ascii").split("/"))
     yield from (value for _, value in url.params.multi_items())
     yield from _leaves(body_value(seen.request.headers.get("content-type", ""), seen.request.content))
+
+
+def _share(text: str, known: str) -> bool:
+    """Whether one of two texts can have been made of the other."""
+    return text in known or (len(known) >= WORTH and known in text)
 
 
 def _leaves(value: Plain) -> Iterator[str]:

@@ -20,7 +20,8 @@ _OPEN = re.compile(
     re.IGNORECASE,
 )
 _FILLER = "loremipsumdolorsitametconsecteturadipiscingelit"
-_WORTH = 4
+#: A text shorter than this is not looked for inside of others: it would be found everywhere.
+WORTH = 4
 
 
 def is_open(text: str) -> bool:
@@ -64,7 +65,7 @@ class StandIns:
     def within(self, text: str) -> str:
         """A text with every known one in it replaced, plain or percent-encoded, where it is a word of its own."""
         if self._pattern is None:
-            known = {old: new for old, new in self._of.items() if len(old) >= _WORTH}
+            known = {old: new for old, new in self._of.items() if len(old) >= WORTH}
             ways = ("", "/", "/:@!$&'()*+,;=")
             self._forms = {quote(old, safe=safe): quote(new, safe=safe) for old, new in known.items() for safe in ways}
             self._forms |= known

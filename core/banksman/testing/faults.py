@@ -19,12 +19,12 @@ class FaultRow:
     """One answer that is not the system's.
 
     Attributes:
-        on: which request it befalls: the `first` of all, the first `write`, or a part of `METHOD /path`.
+        befalls: which request it is: the `first` of all, the first `write`, or a part of `METHOD /path`.
         status: of the answer that is given; the request itself does not reach the system.
         drop: `after_commit` sends the request and loses the answer, `before_commit` loses the request.
     """
 
-    on: str = "first"
+    befalls: str = "first"
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     json: Any = None
@@ -53,8 +53,8 @@ class FaultRow:
 USUAL: Mapping[str, FaultRow] = {
     "rate_limited": FaultRow(status=429, headers={"retry-after": "1"}, text="slow down"),
     "malformed": FaultRow(headers={"content-type": "text/html"}, text="<!doctype html><title>Sign in</title>"),
-    "timeout_after_commit": FaultRow(on="write", drop="after_commit"),
-    "timeout_before_commit": FaultRow(on="write", drop="before_commit"),
+    "timeout_after_commit": FaultRow(befalls="write", drop="after_commit"),
+    "timeout_before_commit": FaultRow(befalls="write", drop="before_commit"),
 }
 
 
@@ -68,7 +68,7 @@ class Faulty(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         fault = self.fault
-        if fault is None or not _fits(fault.on, request):
+        if fault is None or not _fits(fault.befalls, request):
             return await self._inner.handle_async_request(request)
         self.fault, self.befell = None, fault.said(request)
         if fault.drop is None:
@@ -87,9 +87,9 @@ class Faulty(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-def _fits(on: str, request: httpx.Request) -> bool:
-    if on == "first":
+def _fits(befalls: str, request: httpx.Request) -> bool:
+    if befalls == "first":
         return True
-    if on == "write":
+    if befalls == "write":
         return _gate.is_approved(Request.from_httpx(request).fingerprint)
-    return on in f"{request.method} {request.url.path}"
+    return befalls in f"{request.method} {request.url.path}"

@@ -9,10 +9,12 @@ which something else comes than did on the server, is refused.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +99,7 @@ class _Recording:
 
     def _open(self, account: str | None) -> tuple[OpenConnection, Recorder, Faulty]:
         recorder = Recorder()
-        faulty = Faulty(httpx.AsyncHTTPTransport(retries=0, trust_env=False))
+        faulty = Faulty(httpx.AsyncHTTPTransport(verify=_certificates(), retries=0, trust_env=False))
         config = self.connection.auth
         if account is not None:
             if account not in self.script.accounts:
@@ -152,7 +154,7 @@ class _Recording:
         if name in self.script.faults:
             return self.script.faults[name].row(changes=changes)
         usual = USUAL.get(name)
-        return replace(usual, on="write") if usual and changes else usual
+        return replace(usual, befalls="write") if usual and changes else usual
 
     def _scrubber(self) -> Scrubber:
         base = httpx.URL(self.connection.settings.base_url or self.connector.base_url or "")
@@ -216,6 +218,12 @@ class _Recording:
         for name, text in texts.items():
             (self.folder / name).write_text(text, encoding="utf-8")
         return sorted(self.folder / name for name in texts)
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    # Reading the certificates takes longer than recording a case does.
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _situations(entry: Entry, action: Action[Any, Any], exemptions: Exemptions) -> list[str]:

@@ -71,7 +71,8 @@ class Fault:
 class Sandbox:
     """A stateful stand-in on a free loopback port. Use it as a context manager.
 
-    Every call needs `Authorization: Bearer <token>`; `token` is drawn at random unless given.
+    Every call needs `Authorization: Bearer <token>`; `token` is drawn at random unless given. A bug in `handle` is
+    answered with status 500, and raised again where the block ends.
     """
 
     #: Shown to people.
@@ -80,6 +81,7 @@ class Sandbox:
     def __init__(self, *, token: str | None = None) -> None:
         self.token = token or secrets.token_urlsafe(16)
         self.calls: list[Call] = []
+        self.broke: Exception | None = None
         self._faults: list[Fault] = []
         self._lock = threading.RLock()
         self._server: ThreadingHTTPServer | None = None
@@ -129,11 +131,18 @@ class Sandbox:
                 return self.refused(call)
             fault = next((f for f in self._faults if f.times > 0 and f.matches(call)), None)
             if fault is None:
-                return self.handle(call)
+                return self._handled(call)
             fault.times -= 1
-            real = self.handle(call) if fault.after_commit or fault.honest else None
+            real = self._handled(call) if fault.after_commit or fault.honest else None
         time.sleep(fault.delay)
         return real if fault.honest else fault.answer
+
+    def _handled(self, call: Call) -> Answer:
+        try:
+            return self.handle(call)
+        except Exception as error:
+            self.broke = self.broke or error
+            return Answer(500, {"error": f"{self.title} broke: {type(error).__name__}: {error}"})
 
     def __enter__(self) -> Self:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -148,6 +157,8 @@ class Sandbox:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
+        if self.broke is not None and kind is None:
+            raise self.broke
 
 
 def _handler(sandbox: Sandbox) -> type[BaseHTTPRequestHandler]:

@@ -67,7 +67,7 @@ class Kept(_Part):
 class Fault(_Part):
     """See `banksman.testing.faults.FaultRow`."""
 
-    on: str | None = None
+    befalls: str | None = None
     status: int = 200
     headers: dict[str, str] = {}
     json_: Any = Field(default=None, alias="json")
@@ -76,9 +76,9 @@ class Fault(_Part):
 
     def row(self, *, changes: bool) -> FaultRow:
         """The fault of an action; unsaid, it befalls the write of a write and the first request of a read."""
-        on = self.on or ("write" if changes else "first")
+        befalls = self.befalls or ("write" if changes else "first")
         return FaultRow(
-            on=on, status=self.status, headers=self.headers, json=self.json_, text=self.text, drop=self.drop
+            befalls=befalls, status=self.status, headers=self.headers, json=self.json_, text=self.text, drop=self.drop
         )
 
 
