@@ -171,8 +171,11 @@ class _Reader:
             kind = types.get(self.document.resolve(element.get("EntityType", "")))
             if kind is None or not kind.key or not all(part in kind.properties for part in kind.key):
                 self.skipped.append(f"{name}: no type with a readable key")
-            else:
-                yield self._set(name, element, kind)
+                continue
+            found = self._set(name, element, kind)
+            if not found.readable:
+                self.skipped.append(f"{name}: its records cannot be read by themselves")
+            yield found
         self.skipped += [f"{name}: singletons are not offered" for name, _ in self._declared("Singleton")]
 
     def _set(self, name: str, element: Element, kind: StructuredType) -> EntitySet:

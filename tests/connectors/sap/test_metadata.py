@@ -172,6 +172,15 @@ def test_a_v2_set_says_what_it_does_not_allow() -> None:
     assert {"a_purchase_order.create", "a_purchase_order.to_item", "functions.get_pdf"} <= names
 
 
+def test_a_set_that_cannot_be_read_has_no_actions() -> None:
+    """What cannot be read cannot be previewed."""
+    term = """<Annotation Term="Org.OData.Capabilities.V1.ReadRestrictions"><Record>
+    <PropertyValue Property="Readable" Bool="false"/></Record></Annotation>"""
+    service = parse_metadata(edmx(ORDER.format(""), f'<EntitySet Name="O" EntityType="N.Order">{term}</EntitySet>'))
+    assert actions_of(Shapes(service)) == []
+    assert service.skipped == ("O: its records cannot be read by themselves",)
+
+
 def test_operations_that_may_change_something_are_left_out_and_listed() -> None:
     assert [line for line in parse_metadata(V2).skipped if "Release" in line] == [
         "Release: it may change something, and nothing declares what or how to take it back"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from banksman import ABSENT, UNSURE
-from banksman.errors import Conflict, OutcomeUnknown
+from banksman.errors import Conflict, NotFound, OutcomeUnknown
 from banksman.testing.sandbox import Answer
 from banksman_connectors.sap.sandbox import PurchasingSandbox
 
@@ -166,6 +166,15 @@ async def test_without_a_stamp_an_equal_record_proves_nothing(sandbox: Purchasin
     change = await erp.prepare("purchase_order_items.create", **given)
     await erp.write("purchase_order_items.create", **{**given, "quantity": "2"})
     assert await erp.reconcile("purchase_order_items.create", given, change) is UNSURE
+
+
+async def test_a_service_that_is_gone_is_no_proof_of_a_deletion(sandbox: PurchasingSandbox, erp: Buyer) -> None:
+    change = await erp.prepare("purchase_orders.delete", id=ORDER)
+    gone = {"error": {"code": "/IWFND/MED/170", "message": "No service found"}}
+    sandbox.fail(method="GET", answer=Answer(404, gone), times=2)
+    with pytest.raises(NotFound):
+        await erp.reconcile("purchase_orders.delete", {"id": ORDER}, change)
+    assert await erp.reconcile("purchase_orders.delete", {"id": ORDER}, change) is ABSENT
 
 
 # Answers that are known

@@ -8,7 +8,7 @@ from tests.peers import servers
 
 from banksman import Connection, OpenConnection, Wiring, _gate
 from banksman.auth import build, redact
-from banksman.errors import AccessDenied, AuthFailed, WriteRefused
+from banksman.errors import AccessDenied, AuthFailed, Conflict, WriteRefused
 from banksman.http import Exchange, scrub_headers
 from banksman.testing.sandbox import Answer
 from banksman_connectors.sap import connector
@@ -175,3 +175,49 @@ async def test_an_answer_that_is_a_login_page_is_named_as_such(sandbox: Purchasi
     with pytest.raises(Exception, match=r"not JSON.*\n.*login") as caught:
         await erp.read("purchase_orders.get", id=ORDER)
     assert not isinstance(caught.value, httpx.HTTPError)
+
+
+def test_the_settle_time_of_a_connection_comes_before_that_of_sap(sandbox: PurchasingSandbox) -> None:
+    assert connector.settle >= 600, "a dialog work process may run so long"
+    assert open_buyer(sandbox.url, ("a", "b")).opened.settle == connector.settle
+    assert open_buyer(sandbox.url, ("a", "b"), settle=0.0).opened.settle == 0.0
+
+
+async def test_a_service_that_knows_no_json_batches_is_asked_in_multipart(
+    sandbox: PurchasingSandbox, erp: Buyer
+) -> None:
+    await erp.actions()
+    await erp.opened.api._session.headers()
+    part = "--x\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 404 Not Found\r\n\r\n\r\n--x--\r\n"
+    multipart = Answer(202, part.encode(), {"content-type": "multipart/mixed; boundary=x"})
+    sandbox.fail(path="$batch", answer=Answer(415, {"error": {"code": "415", "message": "JSON is not supported"}}))
+    sandbox.fail(path="$batch", answer=multipart, times=2)
+    assert await erp.read("purchase_orders.get_many", keys=["1"]) == []
+    assert await erp.read("purchase_orders.get_many", keys=["1"]) == []
+    kinds = [call.headers["content-type"].partition(";")[0] for call in sandbox.calls if call.path == "/$batch"]
+    assert kinds == ["application/json", "multipart/mixed", "multipart/mixed"], "it is found out once"
+
+
+@pytest.mark.peer
+async def test_multipart_works_with_v4_too(cap: servers.Cap) -> None:
+    buyer = open_buyer(cap.v4, cap.buyer, batch="multipart")
+    keys = ["4500000011", "4599999999", "4500000012"]
+    assert [r["id"] for r in await buyer.read("purchase_orders.get_many", keys=keys)] == [keys[0], keys[2]]
+    changes = [{"id": keys[0], "note": "multi"}, {"id": keys[2], "note": "part"}]
+    change = await buyer.prepare("purchase_orders.update_many", changes=changes)
+    output = await buyer.send("purchase_orders.update_many", change)
+    assert [record["note"] for record in output] == ["multi", "part"]
+    with pytest.raises(Conflict):
+        await buyer.send("purchase_orders.update_many", change)
+    await buyer.undo("purchase_orders.update_many", change, output, {"changes": changes})
+    await buyer.opened.aclose()
+
+
+@pytest.mark.peer
+async def test_a_search_is_for_the_text_itself(cap: servers.Cap) -> None:
+    buyer = open_buyer(cap.v4, cap.buyer)
+    found = await buyer.read("purchase_orders.list", search="gate 4", select=["note"])
+    assert [record["id"] for record in found] == ["4500000003"]
+    for hostile in ('gate" OR "line', "gate OR line", "NOT gate", 'a"b\\c'):
+        assert await buyer.read("purchase_orders.list", search=hostile) == [], hostile
+    await buyer.opened.aclose()

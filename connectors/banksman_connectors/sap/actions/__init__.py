@@ -44,10 +44,12 @@ def _of_set(shapes: Shapes, held: EntitySet, base: str) -> Iterator[Action[..., 
     ways = shapes.parts(held)
     names = distinct([*ways, *(declared.path.rpartition(".")[2] for declared in bound)], taken=VERBS)
     verbs = Verbs(shapes, held, base, get=reads.get(shapes, held, base))
-    if held.readable:
-        yield verbs.get
-        yield reads.list_(shapes, held, base)
-        yield reads.get_many(shapes, held, base)
+    if not held.readable:
+        # What cannot be read cannot be previewed, nor found again.
+        return
+    yield verbs.get
+    yield reads.list_(shapes, held, base)
+    yield reads.get_many(shapes, held, base)
     for way in ways:
         verbs.parts[way] = reads.parts(shapes, held, way, f"{base}.{names[way]}")
         yield verbs.parts[way]

@@ -60,6 +60,8 @@ def delete(verbs: Verbs) -> Action[..., Any]:
         try:
             await verbs.get.body(api, **key)
         except NotFound:
+            # A service that is gone finds nothing either; this raises then.
+            await api.many(held.name, {"$select": ",".join(held.type.key), "$top": "1"}, top=1, most=1_000)
             return key
         return ABSENT
 
