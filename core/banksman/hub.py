@@ -194,18 +194,22 @@ class Hub:
     # Runs
 
     async def check(self, plan: Runbook) -> list[str]:
-        """The problems of a plan against the actions there are; systems that describe themselves are asked."""
-        known: dict[str, Mapping[str, Action[Any, Any]] | BanksmanError] = {}
+        """The problems of a plan against the actions there are; systems that describe themselves are asked.
+
+        Raises:
+            CallError: a system cannot be asked. That is no problem of the plan.
+        """
+        known: dict[str, Mapping[str, Action[Any, Any]] | UsageError] = {}
         for step in plan.steps.values():
             for call in step.ways:
                 with contextlib.suppress(UsageError):
                     name = plan.connection_of(call)
                     if name not in known:
-                        known[name] = await self._actions_of(name, call.action)
+                        known[name] = await self._actions_of(name)
 
         def lookup(connection: str, action: str) -> Action[Any, Any]:
             actions = known.get(connection)
-            if isinstance(actions, BanksmanError):
+            if isinstance(actions, UsageError):
                 raise actions
             if actions is None or action not in actions:
                 raise UnknownName("action", action, actions or {})
@@ -213,10 +217,10 @@ class Hub:
 
         return check(plan, lookup)
 
-    async def _actions_of(self, connection: str, action: str) -> Mapping[str, Action[Any, Any]] | BanksmanError:
+    async def _actions_of(self, connection: str) -> Mapping[str, Action[Any, Any]] | UsageError:
         try:
             return await (await self.connect(connection)).actions()
-        except BanksmanError as error:
+        except UsageError as error:
             return error
 
     async def create(
