@@ -131,7 +131,7 @@ def parse(text: str, *, path: Path, database: str | None = None) -> Config:
     known = {"home", "database", "connections", "user"}
     if unknown := sorted(set(document) - known):
         raise ConfigError(f"{path}: no such field {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-    connections = document.get("connections") or {}
+    connections = {} if document.get("connections") is None else document["connections"]
     for name, settings in connections.items() if isinstance(connections, Mapping) else ():
         if not isinstance(name, str) or name.count(":") != 1 or not all(name.split(":")):
             raise ConfigError(f"{path}: connection {name!r}: name it SYSTEM:ACCOUNT, such as sap:s4-prod")
