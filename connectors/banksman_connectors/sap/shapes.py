@@ -37,12 +37,16 @@ class Shapes:
         self.output = cache(self._output)
         self.argument = cache(self._argument)
         self.key = cache(self._key)
+        self._hint = cache(self._make_hint)
         self._of_set = {held.name: held.type for held in service.sets.values()}
 
     # Types
 
     def hint(self, prop: Property, *, output: bool, depth: int = 0) -> Any:
         """The type of a property, in an output or as an argument."""
+        return self._hint(prop, output, depth)
+
+    def _make_hint(self, prop: Property, output: bool, depth: int) -> Any:
         inner = self._single(prop, output=output, depth=depth)
         if prop.collection:
             inner = list_of(inner)

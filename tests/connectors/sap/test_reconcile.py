@@ -11,6 +11,7 @@ import pytest
 from banksman import ABSENT, UNSURE
 from banksman.errors import Conflict, NotFound, OutcomeUnknown
 from banksman.testing.sandbox import Answer
+from banksman_connectors.sap.actions.moments import is_since
 from banksman_connectors.sap.sandbox import PurchasingSandbox
 
 from .buyer import Buyer
@@ -159,6 +160,30 @@ async def test_a_key_that_the_system_drew_is_found_by_what_was_put_in(sandbox: P
     assert (await looks())["id"] == ours
     await one_made(since + timedelta(seconds=3))
     assert await looks() is UNSURE
+
+
+async def test_one_equal_record_from_just_before_may_be_anybodys(sandbox: PurchasingSandbox, erp: Buyer) -> None:
+    """Clocks differ, so it may be ours as well; to send again could double it."""
+    change = await erp.prepare("purchase_orders.create", **NEW)
+    made = await erp.write("purchase_orders.create", **NEW)
+    later = now() + timedelta(seconds=30)
+    assert await erp.reconcile("purchase_orders.create", NEW, change, later) is UNSURE
+    assert made["id"]
+
+
+@pytest.mark.parametrize(
+    ("stamp", "since", "answer"),
+    [
+        ("10:00:05", "10:00:05.700000", True),
+        ("10:00:05.123", "10:00:05.123999", True),
+        ("10:00:05.123001", "10:00:05.123999", False),
+        ("10:00:04", "10:00:05.700000", False),
+        ("10:00:05.122", "10:00:05.123999", False),
+    ],
+)
+def test_a_stamp_counts_to_its_own_precision(stamp: str, since: str, answer: bool) -> None:
+    day = "2026-03-22T{}+00:00"
+    assert is_since(datetime.fromisoformat(day.format(stamp)), datetime.fromisoformat(day.format(since))) is answer
 
 
 async def test_without_a_stamp_an_equal_record_proves_nothing(sandbox: PurchasingSandbox, erp: Buyer) -> None:
