@@ -118,7 +118,7 @@ def progress_of(state: RunState, catalogue: Catalogue) -> list[Progress]:
     for name, step in plan.steps.items():
         calls = ran.get(name, [])
         if not calls:
-            found.append(Progress(name, "failed" if name in broke else "not run"))
+            found.append(Progress(name, "failed" if name in broke else "not run, or skipped"))
             continue
         action = catalogue.actions.get(_action_of(state.plan, calls[0].id))
         found.append(

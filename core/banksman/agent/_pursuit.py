@@ -256,7 +256,7 @@ class _Pursuit:
                 if state.waits and state.preview is not None and state.preview.digest != shown:
                     shown = state.preview.digest
                     if not await self._object(state):
-                        await self.approve(state)
+                        await self.approve(self.hub.state(self.run))
                     continue
                 await asyncio.wait([news, ended], return_when=asyncio.FIRST_COMPLETED)
                 if news is not ended:

@@ -1,7 +1,8 @@
 """The runbook format, references, static checks, and a pure interpreter."""
 
 from banksman.plan._check import Lookup, bind_inputs, check
-from banksman.plan._format import RESERVED, Call, Input, Runbook, Step, build, dump, json_schema, load, parse
+from banksman.plan._dump import dump
+from banksman.plan._format import RESERVED, Call, Input, Runbook, Step, build, json_schema, load, parse
 from banksman.plan._interpreter import Interpreter, Ready, call_id, dependencies, ordered, round_keys, unmet
 from banksman.plan._reference import BadReference, compile_expression, escape, expressions, resolve, true
 

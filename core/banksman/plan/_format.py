@@ -147,7 +147,7 @@ def parse(text: str, *, source: str = "runbook", form: Literal["yaml", "json"] =
         PlanError: with every problem and its place.
     """
     try:
-        document = json.loads(text) if form == "json" else yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
+        document = json.loads(text) if form == "json" else yaml.load(text, Loader=Loader)  # noqa: S506  (a SafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise PlanError(source, [_syntax(error)]) from None
     return build(document, source=source)
@@ -196,7 +196,7 @@ def _syntax(error: Exception) -> str:
     return f"cannot be parsed: {error}"
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """YAML 1.2's idea of scalars: `on`, `off`, `yes` and dates stay text, and a key twice is an error."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
@@ -216,7 +216,7 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-_Loader.yaml_implicit_resolvers = {
+Loader.yaml_implicit_resolvers = {
     first: [
         (tag, pattern)
         for tag, pattern in resolvers
@@ -224,29 +224,9 @@ _Loader.yaml_implicit_resolvers = {
     ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|false|False)$"), list("tTfF"))
+Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|false|False)$"), list("tTfF"))
 # No octal from a leading zero, no base 60: an order number such as 0045 stays text.
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes what `_Loader` reads: `on` stays bare, and references stand in double quotes."""
-
-    def ignore_aliases(self, value: Any) -> bool:
-        return True
-
-    def represent_str(self, text: str) -> yaml.ScalarNode:
-        style = '"' if "${" in text else "|" if "\n" in text else None
-        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
-_Dumper.add_representer(str, _Dumper.represent_str)
-
-
-def dump(plan: Runbook) -> str:
-    """The runbook as YAML, as `load` reads it."""
-    return yaml.dump(plan.document(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
 
 
 def json_schema() -> dict[str, Any]:

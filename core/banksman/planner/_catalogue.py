@@ -17,6 +17,9 @@ from typing import Any
 from banksman._action import Action
 from banksman.planner._lean import signature
 
+#: No signature is shorter: tokens.
+_SMALLEST = 12
+
 
 @dataclass(frozen=True)
 class Offer:
@@ -45,21 +48,29 @@ class Catalogue:
         return {name: action for offer in reversed(self.offers) for name, action in offer.actions.items()}
 
     @cached_property
-    def _lines(self) -> dict[str, str]:
-        # Two accounts of one system may offer different things: what describes itself says what it has.
+    def _holders(self) -> dict[str, list[str]]:
         holders: dict[str, list[str]] = {}
-        systems: dict[str, int] = Counter(offer.connection.split(":", 1)[0] for offer in self.offers if offer.actions)
         for offer in self.offers:
             for name in offer.actions:
                 holders.setdefault(name, []).append(offer.connection)
-        lines: dict[str, str] = {}
-        for name, action in self.actions.items():
-            everywhere = len(holders[name]) == systems[name.split(".", 1)[0]]
-            lines[name] = signature(action) + ("" if everywhere else f" (only on {', '.join(holders[name][:5])})")
-        return lines
+        return holders
+
+    @cached_property
+    def _accounts(self) -> Mapping[str, int]:
+        return Counter(offer.connection.split(":", 1)[0] for offer in self.offers if offer.actions)
+
+    @cached_property
+    def _lines(self) -> dict[str, str]:
+        return {}
 
     def line(self, name: str) -> str:
-        """An action's signature."""
+        """An action's signature. Made when it is asked for: a schema costs milliseconds, and there may be thousands."""
+        if name not in self._lines:
+            # Two accounts of one system may offer different things: what describes itself says what it has.
+            on = self._holders[name]
+            everywhere = len(on) == self._accounts[on[0].split(":", 1)[0]]
+            where = "" if everywhere else f" (only on {', '.join(on[:5])})"
+            self._lines[name] = signature(self.actions[name]) + where
         return self._lines[name]
 
     def shortlist(self, goal: str, budget: int) -> list[str]:
@@ -68,8 +79,7 @@ class Catalogue:
         All of them where they fit. Otherwise those that share words with the goal, best first, each write together
         with the reads of the same kind of record: ids come from reads.
         """
-        cost = {name: tokens(line) + 1 for name, line in self._lines.items()}
-        if sum(cost.values()) <= budget:
+        if self._fits(budget):
             return list(self.actions)
         scores = self._scores(goal)
         ranked = sorted((name for name in self.actions if scores[name] > 0), key=lambda name: -scores[name])
@@ -77,10 +87,25 @@ class Catalogue:
         left = budget
         for name in ranked or list(self.actions):
             for one in (name, *self._reads_beside(name, scores)):
-                if one not in chosen and cost[one] <= left:
+                if one not in chosen and self._cost(one) <= left:
                     chosen.add(one)
-                    left -= cost[one]
+                    left -= self._cost(one)
+            if left < _SMALLEST:
+                break
         return [name for name in self.actions if name in chosen]
+
+    def _cost(self, name: str) -> int:
+        return tokens(self.line(name)) + 1
+
+    def _fits(self, budget: int) -> bool:
+        if len(self.actions) * _SMALLEST > budget:
+            return False
+        left = budget
+        for name in self.actions:
+            left -= self._cost(name)
+            if left < 0:
+                return False
+        return True
 
     def named_in(self, text: str) -> list[str]:
         """The actions whose full names stand in a text, such as a list of problems that names the near ones."""

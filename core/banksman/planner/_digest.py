@@ -35,7 +35,7 @@ class Progress:
     """How far one step came.
 
     Attributes:
-        state: `done`, `partly done`, `failed`, `not run`.
+        state: `done`, `partly done`, `failed`, `not run, or skipped`.
         outputs: of its calls that have run; one for a step without a loop.
         schema: the JSON Schema of one output.
     """

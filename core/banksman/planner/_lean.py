@@ -17,7 +17,7 @@ _DEEPEST = 4
 def one_line(text: str, longest: int) -> str:
     """A text from outside without line ends, control and invisible characters or fences, cut to `longest`."""
     kept = (" " if unicodedata.category(char)[0] in "CZ" else char for char in text[: 4 * longest])
-    flat = " ".join("".join(kept).replace("`", "'").split())
+    flat = " ".join("".join(kept).replace("```", "'''").split())
     return flat if len(flat) <= longest else f"{flat[: longest - 1]}…"
 
 

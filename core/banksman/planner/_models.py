@@ -65,36 +65,33 @@ def _key(environ: Mapping[str, str], provider: str, *names: str) -> tuple[str, s
 
 
 def _openai(name: str, environ: Mapping[str, str]) -> Model:
+    _, key = _key(environ, "openai", "OPENAI_API_KEY")
     # Chat Completions: OpenAI keeps nothing of these requests unless asked to, and every compatible server speaks it.
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.providers.openai import OpenAIProvider
 
-    _, key = _key(environ, "openai", "OPENAI_API_KEY")
     return OpenAIChatModel(name, provider=OpenAIProvider(api_key=key))
 
 
 def _anthropic(name: str, environ: Mapping[str, str]) -> Model:
+    _, key = _key(environ, "anthropic", "ANTHROPIC_API_KEY")
     from pydantic_ai.models.anthropic import AnthropicModel
     from pydantic_ai.providers.anthropic import AnthropicProvider
     from pydantic_ai.settings import ModelSettings
 
-    _, key = _key(environ, "anthropic", "ANTHROPIC_API_KEY")
     settings = ModelSettings(max_tokens=_ANSWER)
     return AnthropicModel(name, provider=AnthropicProvider(api_key=key), settings=settings)
 
 
 def _zhipu(name: str, environ: Mapping[str, str]) -> Model:
+    variable, key = _key(environ, "zhipu", *_ZHIPU)
     from pydantic_ai.models.zai import ZaiModel
     from pydantic_ai.providers.zai import ZaiProvider
 
-    variable, key = _key(environ, "zhipu", *_ZHIPU)
     return ZaiModel(name, provider=ZaiProvider(api_key=key, base_url=_ZHIPU[variable]))
 
 
 def _compatible(rest: str, environ: Mapping[str, str]) -> Model:
-    from pydantic_ai.models.openai import OpenAIChatModel
-    from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
-
     name, at, url = rest.partition("@")
     parts = urlsplit(url)
     if not at or not name or parts.scheme not in ("http", "https") or not parts.hostname:
@@ -115,6 +112,9 @@ def _compatible(rest: str, environ: Mapping[str, str]) -> Model:
                 f"http://{parts.hostname} would carry OPENAI_COMPATIBLE_API_KEY in the clear",
                 hint="Use https, or unset the variable where the server wants no key.",
             )
+    from pydantic_ai.models.openai import OpenAIChatModel
+    from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
+
     provider = OpenAICompatibleProvider("openai-compatible", base_url=url, api_key=key)
     return OpenAIChatModel(name, provider=provider)
 
