@@ -1,0 +1,36 @@
+"""Adds the systems of a source to a catalog: what `banksman catalog add` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from banksman.catalog.build import Builder
+from banksman.catalog.compile import compiler_for
+from banksman.catalog.entry import Report
+from banksman.catalog.reading import Bounds, DescriptionError
+from banksman.catalog.sources import Description
+
+
+@dataclass(frozen=True)
+class Added:
+    """What came of one description: a report, or the error that kept all of it out."""
+
+    description: Description
+    report: Report | None = None
+    error: DescriptionError | None = None
+
+
+def add(builder: Builder, found: Iterable[Description], bounds: Bounds | None = None) -> Iterator[Added]:
+    """Compile each description into the catalog in the making. One that cannot be used does not stop the others."""
+    for description in found:
+        try:
+            content = description.content(bounds)
+            compiler = compiler_for(
+                content, description.system, description.source, extra=description.extra(), bounds=bounds
+            )
+            report = builder.add(compiler, description.source, content)
+        except DescriptionError as error:
+            yield Added(description, error=error)
+        else:
+            yield Added(description, report)
