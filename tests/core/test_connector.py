@@ -201,7 +201,7 @@ async def sent_through(connection: OpenConnection, held: Any, change: Change[Any
 @pytest.mark.parametrize(
     "answer",
     [
-        httpx.Response(200, content=b"<html>ok</html>"),
+        httpx.Response(200, content=b"fine, thanks"),
         httpx.Response(200, json={"id": 1}),
         httpx.Response(200, json=[]),
         httpx.Response(204),

@@ -129,6 +129,7 @@ def test_a_text_holds_a_placeholder_only_within_its_preview() -> None:
         assert not holds_placeholder([FORGED])
     with preparing(CallContext(nonce=OTHER)):
         assert not holds_placeholder([stored])
+    assert not holds_placeholder("⟦:move[0]:id⟧"), "outside of a preview there is no nonce to have"
     assert holds_placeholder({"x": NEW_ID}), "by its type it is one anywhere"
 
 

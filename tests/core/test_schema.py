@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from banksman._change import CallContext, preparing
 from banksman._record import Placeholder, placeholder
@@ -105,6 +105,12 @@ def test_a_placeholder_in_a_free_text_stays_one_too() -> None:
     given = schema.validate("chat.post", {"text": PENDING_ID, "tags": ["a", PENDING_ID]})
     assert type(given["text"]) is Placeholder
     assert [type(tag) for tag in given["tags"]] == [str, Placeholder]
+
+
+def test_a_placeholder_is_not_altered_as_the_text_in_its_place_would_be() -> None:
+    schema = FieldsSchema({"code": (Annotated[str, StringConstraints(to_upper=True, strip_whitespace=True)], ...)})
+    assert schema.validate("x", {"code": " ab "}) == {"code": "AB"}
+    assert schema.validate("x", {"code": PENDING_ID}) == {"code": PENDING_ID}
 
 
 def test_a_text_around_a_placeholder_of_this_preview_is_one_as_well() -> None:

@@ -134,6 +134,13 @@ async def test_a_token_request_passes_in_every_mode_and_to_its_own_server() -> N
     assert len(system.seen) == 1
 
 
+async def test_a_token_request_is_never_repeated() -> None:
+    system = System(httpx.Response(503))
+    request = httpx.Request("POST", "https://login.example/token", extensions={TOKEN_REQUEST: True})
+    assert (await api_of(system).transport.handle_async_request(request)).status_code == 503
+    assert len(system.seen) == 1
+
+
 async def test_a_key_in_the_query_is_added_after_the_approval_and_is_not_part_of_it() -> None:
     class Key(httpx.Auth):
         def auth_flow(self, request: httpx.Request) -> Any:
