@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from banksman.catalog.build import Builder
 from banksman.catalog.compile import compiler_for
@@ -22,8 +22,12 @@ class Added:
 
 
 def add(builder: Builder, found: Iterable[Description], bounds: Bounds | None = None) -> Iterator[Added]:
-    """Compile each description into the catalog in the making. One that cannot be used does not stop the others."""
-    for description in found:
+    """Compile each description into the catalog in the making. One that cannot be used does not stop the others.
+
+    A system of the same source is replaced. One that came from elsewhere keeps its name, and the new one gets a number.
+    """
+    for each in found:
+        description = each if each.chosen else _beside_others(each, builder.sources())
         try:
             content = description.content(bounds)
             compiler = compiler_for(
@@ -34,3 +38,10 @@ def add(builder: Builder, found: Iterable[Description], bounds: Bounds | None = 
             yield Added(description, error=error)
         else:
             yield Added(description, report)
+
+
+def _beside_others(description: Description, sources: dict[str, str]) -> Description:
+    name, number = description.system, 2
+    while sources.get(name, description.source) != description.source:
+        name, number = f"{description.system}_{number}", number + 1
+    return replace(description, system=name)

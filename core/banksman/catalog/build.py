@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import datetime, timezone
+from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -61,9 +62,9 @@ class Builder:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def systems(self) -> list[str]:
-        """The systems in it so far."""
-        return [row[0] for row in self._connection.execute("SELECT name FROM systems ORDER BY name")]
+    def sources(self) -> dict[str, str]:
+        """The systems in it so far, and where each came from."""
+        return dict(self._connection.execute("SELECT name, source FROM systems ORDER BY name").fetchall())
 
     def remove(self, system: str) -> None:
         """Take a system out, if it is there."""
@@ -98,7 +99,7 @@ class Builder:
         self.remove(provider.name)
         system = self._connection.execute("SELECT coalesce(max(id), 0) + 1 FROM systems").fetchone()[0]
         entries = compiler.entries()
-        first = [entry for entry, _ in zip(entries, range(_SAMPLED), strict=False)]
+        first = list(islice(entries, _SAMPLED))
         packing = _Packing(first)
         self._connection.executemany(_INSERT_ENTRY, (_row(system, entry, packing) for entry in _chain(first, entries)))
         self._connection.executemany(

@@ -23,12 +23,14 @@ class Description:
         system: the name its entries will start with.
         source: the SOURCE it belongs to, and the file in it, to be shown.
         path: the file; it may be gzip-compressed.
+        chosen: whether the user chose the name, so that a system of that name is replaced whatever it came from.
         paginators: the file with AWS's paginators beside it.
     """
 
     system: str
     source: str
     path: Path
+    chosen: bool = False
     paginators: Path | None = None
 
     def content(self, bounds: Bounds | None = None) -> bytes:
@@ -83,7 +85,7 @@ def descriptions(source: str, *, system: str | None = None, places: Places | Non
             raise ConfigError(
                 f"there is no file {source}", hint=f"A source is a file, or one of {', '.join(_PACKAGES)}."
             )
-        yield Description(system or system_name(path.name.partition(".")[0]), source, path)
+        yield Description(system or system_name(path.name.partition(".")[0]), source, path, system is not None)
 
 
 def _content(path: Path, bounds: Bounds) -> bytes:
@@ -179,7 +181,7 @@ def _botocore(source: str, system: str | None, places: Places) -> Iterator[Descr
             if model is not None:
                 name = f"{system or 'aws'}_{snake(service.name)}"
                 where = f"{source}/{service.name}/{dated.name}"
-                yield Description(name, where, model, _first(dated, "paginators-1.json"))
+                yield Description(name, where, model, paginators=_first(dated, "paginators-1.json"))
                 break
 
 

@@ -110,3 +110,20 @@ def test_one_unusable_description_does_not_stop_the_others(tmp_path: Path):
     assert good.report.operations == 1
     with Catalog(catalog) as opened:
         assert opened.systems() == ["good"]
+
+
+def test_systems_of_one_name_from_two_sources_both_stay(tmp_path: Path):
+    first, second = tmp_path / "a" / "pets.json", tmp_path / "b" / "pets.json"
+    write(first, openapi({"/a": {"get": {}}}))
+    write(second, openapi({"/b": {"get": {}}}))
+    catalog = tmp_path / "catalog.sqlite"
+    for source in (first, second, second):
+        with replacing(catalog) as builder:
+            assert [added.error for added in add(builder, descriptions(str(source)))] == [None]
+    with Catalog(catalog) as opened:
+        assert opened.systems() == ["pets", "pets_2"]
+        assert list(opened.names()) == ["pets.a.get", "pets_2.b.get"]
+    with replacing(catalog) as builder:
+        list(add(builder, descriptions(str(second), system="pets")))
+    with Catalog(catalog) as opened:
+        assert list(opened.names("pets")) == ["pets.b.get"]

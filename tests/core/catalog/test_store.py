@@ -74,6 +74,13 @@ def test_schemas_are_handed_out_self_contained_and_inputs_without_what_the_syste
         assert "stamp" in output["$defs"]["Home"]["properties"]
 
 
+def test_no_operation_of_a_large_description_is_lost(path: Path):
+    put(path, "large", openapi({f"/{n}": {"get": {"operationId": f"op{n}"}} for n in range(200)}))
+    with Catalog(path) as catalog:
+        assert len(list(catalog.names("large"))) == catalog.report("large").operations == 200
+        assert [entry.operation for entry in catalog.entries("large")] == [f"op{n}" for n in range(200)]
+
+
 def test_a_schema_too_large_for_a_call_is_cut_and_says_so(path: Path):
     with Catalog(path) as catalog:
         schema = catalog.input_schema(catalog.entry("shop.pets.add"), most=1)
