@@ -11,6 +11,9 @@ ARGS ?=
 PYTEST := $(PY) -m pytest
 PARALLEL := -n 2 --dist loadfile
 
+# Where this is set, each start of the command compiles its libraries anew, which takes seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check test lock clean bench-crash bench-run bench-start
 
