@@ -1,8 +1,9 @@
 """A run's state is a fold over its ledger: nothing else is kept, so nothing can disagree with it.
 
 run.created      name, plan, inputs, facts, requester, undoes; for a run that a model is to plan: goal, model, no plan
-model.asked      purpose, model, prompt, prompt_digest, actions: on disk before the question leaves
-model.answered   purpose, tokens, answer_digest, problems
+model.asked      purpose, model, server, prompt (its version), digest, tokens, actions: on disk before it is asked
+model.answered   purpose, model, input_tokens, output_tokens, digest, problems of reading the answer
+plan.refused     problems of a plan that could be read
 run.planned      name, plan, inputs: the first plan of a run that began with a goal
 run.previewed    the preview's document, its digest
 approval.given   digest, by, how          approval.denied   digest, by, why
@@ -15,7 +16,7 @@ call.unknown     error: it may have happened; from now on nothing of this attemp
 call.absent      reconcile found, late enough, that it did not happen
 call.handed_over why: a person has to say what happened
 call.settled     happened, by, note: what the person said
-run.paused       why (drifted, unknown, denied, failed), tried: `resume` looks again
+run.paused       why (drifted, unknown, failed ...), tried, asked: `resume` looks again
 run.replanned    plan
 run.resumed      by
 run.ended        status (done, failed, cancelled), outputs, unmet
@@ -89,6 +90,8 @@ class RunState:
     undone: str | None = None
     model: str | None = None
     preview: Preview | None = None
+    #: The digest of the preview as recorded; what an approval is worth is decided by the preview's own.
+    shown: str = ""
     previewed_at: str = ""
     stage: int = 0
     approvals: dict[str, Approval] = field(default_factory=dict)
@@ -171,7 +174,7 @@ def _previewed(state: RunState, entry: Entry) -> None:
     preview = Preview.from_document(entry.body["preview"])
     if preview.plan != state.plan:
         return  # it shows a plan that another has taken the place of while it was made
-    state.preview = preview
+    state.preview, state.shown = preview, entry.body["digest"]
     state.previewed_at = entry.at
     state.stage = state.preview.stage
     state.positional |= {step for step, keys in state.preview.rounds.items() if keys[:1] == ("#1",)}
@@ -181,7 +184,7 @@ def _previewed(state: RunState, entry: Entry) -> None:
 def _approved(state: RunState, entry: Entry) -> None:
     body = entry.body
     state.approvals[body["digest"]] = Approval(body["digest"], body["by"], body["how"], entry.at)
-    if state.preview is not None and state.preview.digest == body["digest"] and state.status == "previewed":
+    if state.preview is not None and state.shown == body["digest"] and state.status == "previewed":
         state.status = "approved"
 
 
@@ -191,9 +194,8 @@ def _denied(state: RunState, entry: Entry) -> None:
 
 
 def _begun(state: RunState, entry: Entry) -> None:
-    digest = entry.body["digest"]
-    state.used.add(digest)
-    if state.preview is not None and state.preview.digest == digest:
+    state.used.add(entry.body["digest"])
+    if state.status in ("previewed", "approved"):
         state.status = "running"
 
 
