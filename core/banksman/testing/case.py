@@ -102,7 +102,7 @@ class Case:
             action = await opened.action(f"{connector.name}.{self.action}")
             observed = await perform(opened, action, self.arguments, self.situation, key=self.key, since=self.since)
         except AssertionError as error:
-            observed = Observed(problems=[] if isinstance(error, ReplayMismatch) else [str(error)])
+            observed = Observed(problems=[] if isinstance(error, ReplayMismatch) else [repr(error)])
         finally:
             await opened.aclose()
         try:

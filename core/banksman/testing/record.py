@@ -24,7 +24,7 @@ from banksman import auth
 from banksman._action import Action
 from banksman._canonical import Plain, plain
 from banksman._change import Unknowable
-from banksman._connector import Connection, Connector, OpenConnection, Wiring
+from banksman._connector import Connection, Connector, Environment, OpenConnection, Wiring
 from banksman.errors import NotFound, UsageError
 from banksman.http import Exchange, RetryPolicy
 from banksman.http.recording import RecordedExchange, Recorder, Scrubber
@@ -57,14 +57,20 @@ async def record_contract(
     """Run a script against a system and write its recordings; the paths of the files that there are now.
 
     Recordings of an earlier run that the script no longer makes are removed. The system is changed and, as far as undo
-    and `clean_up` go, changed back: never record against production.
+    and `clean_up` go, changed back: it must not be a production system.
 
     Args:
         today: the date to put on the recordings; by default today's, in UTC.
 
     Raises:
-        UsageError: the script or the connector does not hold what it says; nothing was written.
+        UsageError: the connection is one to production, or the script or the connector does not hold what it says;
+            nothing was written.
     """
+    if connection.environment is Environment.PRODUCTION:
+        raise UsageError(
+            f"{connection.name} is production: recording changes records there",
+            hint="Record against a sandbox or a test system, and say so in the connection's `environment`.",
+        )
     return await _Recording(connector, connection, Script.load(script), folder, today or _today()).run()
 
 

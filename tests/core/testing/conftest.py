@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from banksman import Connection, Settings
+from banksman import Connection, Environment, Settings
 from banksman.testing import record_contract
 
 from .toy import EXEMPT, SCRIPT, DeskSandbox, desk
@@ -16,9 +16,8 @@ from .toy import EXEMPT, SCRIPT, DeskSandbox, desk
 
 def connection_to(sandbox: DeskSandbox) -> Connection:
     settings = Settings(base_url=f"{sandbox.url}/api")
-    return Connection(
-        "desk:toy", "desk", settings=settings, auth={"kind": "bearer", "token": f"literal:{sandbox.token}"}
-    )
+    auth = {"kind": "bearer", "token": f"literal:{sandbox.token}"}
+    return Connection("desk:toy", "desk", environment=Environment.TEST, settings=settings, auth=auth)
 
 
 def written(folder: Path, *, script: str = SCRIPT, exempt: str = EXEMPT) -> Path:

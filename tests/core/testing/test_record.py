@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from banksman import Compensation, Connector
-from banksman.errors import BanksmanError
+from banksman import Compensation, Connector, Environment
+from banksman.errors import BanksmanError, UsageError
 from banksman.testing import record_contract
 from banksman.testing.contract import Suite
 from banksman.testing.script import Script, resolved
@@ -110,6 +110,15 @@ async def refused(folder: Path, connector: Connector = desk, **files: Any) -> st
 
 def _recordings(folder: Path) -> list[Path]:
     return list(folder.glob("*.json"))
+
+
+async def test_production(tmp_path: Path) -> None:
+    written(tmp_path, script=ONE)
+    with DeskSandbox() as sandbox:
+        unsaid = replace(connection_to(sandbox), environment=Environment.PRODUCTION)
+        with pytest.raises(UsageError, match="desk:toy is production"):
+            await record_contract(desk, unsaid, tmp_path / "script.yaml", tmp_path)
+        assert sandbox.calls == []
 
 
 async def test_a_promise_that_the_server_itself_refutes(tmp_path: Path) -> None:
