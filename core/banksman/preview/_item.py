@@ -13,7 +13,7 @@ from banksman._change import Change, Compensation, Irreversible, Money, Receipt
 from banksman._effect import Effect
 from banksman._record import Placeholder, at_path, fill_pending, placeholder, settle, token_parts
 from banksman.errors import Drifted
-from banksman.plan import Ready
+from banksman.plan import Ready, as_text
 from banksman.preview._diff import Difference, differences
 
 
@@ -160,8 +160,24 @@ def hold_against(shown: Item, fresh: Item, nonce: str, outputs: Mapping[str, Pla
     for name in _BOUND:
         was = settle(plain(getattr(shown, name)), nonce, resolve)
         now = plain(getattr(fresh, name))
+        if name == "requests":
+            was, now = as_sent(was), as_sent(now)
         if changes := differences(was, now, name):
             raise Drifted(what, changes)
+
+
+def as_sent(requests: list[Plain]) -> list[Plain]:
+    """Requests whose forms and headers hold texts, as they do on the wire: an id filled in there is its digits."""
+    out: list[Plain] = []
+    for request in requests:
+        body, headers = request.get("body"), request.get("headers")
+        told = dict(request)
+        if isinstance(headers, Mapping):
+            told["headers"] = {name: as_text(value) for name, value in headers.items()}
+        if isinstance(body, Mapping) and isinstance(body.get("form"), list):
+            told["body"] = {**body, "form": [[as_text(part) for part in pair] for pair in body["form"]]}
+        out.append(told)
+    return out
 
 
 def describe_key(key: Plain) -> str:

@@ -495,3 +495,17 @@ def test_a_path_finds_the_part_it_was_made_for_whatever_the_name():
         parts = token_parts(tokens[name][0][name])
         assert parts is not None
         assert at_path(real, parts[2]) == name
+
+
+def test_a_number_filled_into_a_form_is_its_digits():
+    from banksman.preview import ABSENT_FIELD
+    from banksman.preview._item import as_sent, differences
+
+    shown = [{"method": "POST", "headers": {"x": 17}, "body": {"form": [["id", 17], ["on", True]]}}]
+    built = [{"method": "POST", "headers": {"x": "17"}, "body": {"form": [["id", "17"], ["on", "true"]]}}]
+    assert differences(as_sent(shown), as_sent(built)) == []
+    other = [{"method": "POST", "headers": {}, "body": {"form": [["id", "18"], ["on", "true"]]}}]
+    assert differences(as_sent(shown), as_sent(other)) == [
+        ("[0].headers.x", "17", ABSENT_FIELD),
+        ("[0].body.form[0][1]", "17", "18"),
+    ]
