@@ -91,6 +91,20 @@ def describe(value: str, nonce: str) -> str:
     return form.sub(lambda match: f"(known after {match[1]}{': ' + match[2] if match[2] else ''})", value)
 
 
+def pieces(text: str, nonce: str) -> list[str]:
+    """A text cut at the placeholders of this preview, plain or percent-encoded; those are `Placeholder`s.
+
+    Whoever shows a text can so tell a placeholder from somebody's words that read like one.
+    """
+    form, quoted = _patterns(nonce)
+    found: list[str] = []
+    end = 0
+    for match in re.finditer(f"{form.pattern}|(?s:(?i:{quoted.pattern}))", text):
+        found += [text[end : match.start()], Placeholder(unquote(match[0]))]
+        end = match.end()
+    return [piece for piece in [*found, text[end:]] if piece]
+
+
 def waits_for(value: Plain, nonce: str) -> set[tuple[str, str]]:
     """The `(call, path)` pairs of all placeholders of this preview inside a value, plain or percent-encoded."""
     found: set[tuple[str, str]] = set()

@@ -65,10 +65,9 @@ def _load(point: EntryPoint) -> Connector:
         connector = point.load()
     except ImportError as error:
         missing = error.name or str(error)
-        raise ConfigError(
-            f"connector {point.name!r} cannot be imported: {missing} is missing",
-            hint=f"Install its extra: pip install 'banksman[{point.name}]'.",
-        ) from error
+        ours = point.dist is None or point.dist.name == "banksman"
+        hint = f"Install its extra: pip install 'banksman[{point.name}]'." if ours else "Install what it needs."
+        raise ConfigError(f"connector {point.name!r} cannot be imported: {missing} is missing", hint=hint) from error
     if not isinstance(connector, Connector):
         raise ConfigError(f"entry point {point.name!r} ({point.value}) is a {type(connector).__name__}, no Connector")
     if connector.name != point.name:

@@ -35,6 +35,7 @@ async def plan_undo(state: RunState, connect: Connect) -> UndoPlan:
     steps: dict[str, Any] = {}
     leaves: dict[str, str] = {}
     stays: dict[str, str] = {}
+    gone: dict[tuple[str, str, str], str] = {}
     previous: str | None = None
     for call in reversed(state.of_status("confirmed")):
         if not call.intent:
@@ -42,9 +43,16 @@ async def plan_undo(state: RunState, connect: Connect) -> UndoPlan:
             continue
         opened = await connect(call.intent["connection"])
         action = await opened.action(call.intent["action"])
-        inverse, how = undo_of(action, receipt_of(state, call))
+        receipt, record = receipt_of(state, call), _record(state, call)
+        if record in gone:
+            # One inverse that cannot be previewed would keep all the others from being run.
+            stays[call.id] = f"{gone[record]} has deleted the record since, and that cannot be undone"
+            continue
+        inverse, how = undo_of(action, receipt)
         if inverse is None:
             stays[call.id] = how["text"]
+            if receipt.after is None:
+                gone[record] = call.id
             continue
         if how["kind"] == "compensation":
             leaves[call.id] = how["text"].partition("leaves: ")[2]
@@ -64,6 +72,13 @@ async def plan_undo(state: RunState, connect: Connect) -> UndoPlan:
         return UndoPlan(None, leaves, stays)
     document = {"name": f"undo-{state.name}", "goal": f"Take back what run {state.id} did", "steps": steps}
     return UndoPlan(build(document), leaves, stays)
+
+
+def _record(state: RunState, call: CallState) -> tuple[str, str, str]:
+    """The record that a call wrote, by the key that it came to have."""
+    intent = call.intent
+    resolve = resolver(intent["nonce"], ChainMap({call.id: call.output}, state.known))
+    return intent["connection"], intent["entity"], str(settle(intent["record"], intent["nonce"], resolve))
 
 
 def receipt_of(state: RunState, call: CallState) -> Receipt[Any]:

@@ -1,0 +1,1 @@
+"""How things look on a terminal. Whatever comes from outside passes `text.outside` or `text.shown` first."""
