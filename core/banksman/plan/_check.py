@@ -11,7 +11,7 @@ from banksman._action import Action
 from banksman._canonical import Plain
 from banksman.errors import ArgumentError, BanksmanError, PlanError
 from banksman.plan._format import RESERVED, Call, Input, Runbook, Step
-from banksman.plan._interpreter import dependencies, ordered, roots
+from banksman.plan._graph import dependencies, ordered, roots
 from banksman.plan._reference import BadReference, expressions
 
 #: Gives the action of a name on a connection, or raises a BanksmanError that says why there is none.

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from banksman.plan._format import Loader, Runbook
-from banksman.plan._interpreter import ordered
+from banksman.plan._graph import ordered
 
 
 class _Dumper(yaml.SafeDumper):

@@ -5,16 +5,17 @@ Preview, run, recovery and undo all drive this one machine; what differs is wher
 
 from __future__ import annotations
 
-import re
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from banksman._canonical import Plain, digest, encode
+from banksman._canonical import Plain
 from banksman._record import holds_placeholder
 from banksman.plan._format import Runbook, Step
-from banksman.plan._reference import BadReference, expressions, resolve, true
+from banksman.plan._graph import dependencies, roots, roots_index
+from banksman.plan._reference import BadReference, resolve, true
+from banksman.plan._rounds import Scope, round_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,29 +49,9 @@ class _StepState:
 
 @dataclass(slots=True)
 class _Round:
-    scope: _Scope
+    scope: Scope
     output: Plain = None
     state: str = "running"  # running, done, skipped, failed, deferred
-
-
-class _Scope:
-    """What a reference sees. JMESPath asks by `get`; outputs are never copied."""
-
-    __slots__ = ("_base", "_each", "_index", "_looped")
-
-    def __init__(self, base: Mapping[str, Plain], each: Plain = None, index: int = 0, *, looped: bool = False) -> None:
-        self._base = base
-        self._each = each
-        self._index = index
-        self._looped = looped
-
-    def get(self, name: str) -> Plain:
-        if self._looped:
-            if name == "each":
-                return self._each
-            if name == "index":
-                return self._index
-        return self._base.get(name)
 
 
 #: Says why a step cannot be decided yet, or None: given its roots and a way to evaluate an expression in its scope.
@@ -182,7 +163,7 @@ class Interpreter:
 
     def scope(self) -> Any:
         """What references after the last step see: every output."""
-        return _Scope(self._base)
+        return Scope(self._base)
 
     # How steps start
 
@@ -207,7 +188,7 @@ class Interpreter:
 
     def _why_undecided(self, step: Step) -> str | None:
         assert self._undecided is not None
-        scope = _Scope(self._base)
+        scope = Scope(self._base)
         for template in (step.for_each, step.when):
             if isinstance(template, str | list) and "each" not in roots(template) | roots_index(template):
                 reason = self._undecided(roots(template), template, scope)
@@ -216,7 +197,7 @@ class Interpreter:
         return None
 
     def _single(self, name: str, step: Step, reads: frozenset[str]) -> None:
-        scope = _Scope(self._base)
+        scope = Scope(self._base)
         if step.when is not None and not true(resolve(step.when, scope)):  # type: ignore[arg-type]
             self._finish(name, "skipped")
             return
@@ -226,7 +207,7 @@ class Interpreter:
         self._prepare(name, "", 0, reads)
 
     def _rounds(self, name: str, step: Step, reads: frozenset[str]) -> None:
-        scope = _Scope(self._base)
+        scope = Scope(self._base)
         by_item = bool({"each", "index"} & roots(step.when))
         if step.when is not None and not by_item and not true(resolve(step.when, scope)):  # type: ignore[arg-type]
             self._finish(name, "skipped")
@@ -240,7 +221,7 @@ class Interpreter:
         state = self._steps[name]
         state.open = len(items)
         for index, (key, item) in enumerate(zip(keys, items, strict=True)):
-            state.rounds[key] = _Round(_Scope(self._base, item, index, looped=True))
+            state.rounds[key] = _Round(Scope(self._base, item, index, looped=True))
         if not items:
             self._finish(name, "done")
         for key in keys:
@@ -317,84 +298,9 @@ class Interpreter:
             self._start(dependent)
 
 
-def dependencies(step: Step) -> frozenset[str]:
-    """The names a step reads or waits for; not all need to be steps."""
-    found = set(step.after) | roots(step.when) | roots(step.for_each) | roots(step.key and f"${{{step.key}}}")
-    for call in step.ways:
-        found |= roots(call.arguments)
-    return frozenset(found)
-
-
-def roots(template: Any) -> frozenset[str]:
-    """The names that a template's expressions read."""
-    found: set[str] = set()
-    for expression in expressions(template):
-        found |= expression.roots
-    return frozenset(found)
-
-
-def roots_index(template: Any) -> frozenset[str]:
-    """`each` where a template reads the index of the item: it depends on the item as well."""
-    return frozenset({"each"}) if "index" in roots(template) else frozenset()
-
-
 def call_id(step: str, key: str, way: int) -> str:
     """`move[4500000017]~1`."""
     return f"{step}{f'[{key}]' if key else ''}{f'~{way}' if way else ''}"
-
-
-_UNSAFE = re.compile(r"[^\w.@+/=-]+")
-
-
-def round_keys(items: list[Plain], expression: str | None = None) -> list[str]:
-    """A name for each item that does not depend on its place, so that a longer list gives the old items old names.
-
-    The items themselves where they are scalars, else the field that names them best (`id`, `..._number`, a text) and
-    is short, never null and different in each, else a hash of the item. Equal items get `#2`, `#3`. (Items that hold
-    placeholders cannot be named so, since what names them now is not what will name them then: their rounds are `#1`,
-    `#2`, by place.)
-    """
-    values = _distinguishing(items, expression)
-    keys: list[str] = []
-    seen: dict[str, int] = {}
-    for item, value in zip(items, values, strict=True):
-        text = value if isinstance(value, str) else encode(value)
-        safe = _UNSAFE.sub("_", text)[:48]
-        # Two texts must not meet in one name after shortening.
-        key = safe if safe == text and safe else f"{safe[:20]}.{digest(item, purpose='round')[:8]}"
-        seen[key] = seen.get(key, 0) + 1
-        keys.append(key if seen[key] == 1 else f"{key}#{seen[key]}")
-    return keys
-
-
-def _distinguishing(items: list[Plain], expression: str | None) -> list[Plain]:
-    if expression is not None:
-        return [resolve(f"${{{expression}}}", _Scope({}, item, index, looped=True)) for index, item in enumerate(items)]  # type: ignore[arg-type]
-    if not items or not all(isinstance(item, Mapping) for item in items):
-        return items
-    # Never by the order of the fields: what comes back from the ledger has them sorted.
-    for name in sorted(items[0], key=lambda name: (_rank(name, items[0][name]), name)):
-        values = [item.get(name) for item in items]
-        if all(_short(value) for value in values) and len({encode(value) for value in values}) == len(values):
-            return values
-    return items
-
-
-_NAMING = re.compile(r"(?:^|[_a-z])(?:id|key|number|code|no|sku)$", re.IGNORECASE)
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-
-
-def _rank(name: str, value: Plain) -> int:
-    """How well a field names an item: what is called so, then texts, then dates and counts, which differ by chance."""
-    if name.lower() in ("id", "key"):
-        return 0
-    if _NAMING.search(name):
-        return 1
-    return 2 if isinstance(value, str) and not _DATE.match(value) else 3
-
-
-def _short(value: Plain) -> bool:
-    return isinstance(value, str | int) and not isinstance(value, bool) and 0 < len(str(value)) <= 48
 
 
 def unmet(plan: Runbook, scope: Any) -> list[str]:
@@ -407,37 +313,3 @@ def unmet(plan: Runbook, scope: Any) -> list[str]:
         except BadReference as error:
             found.append(str(error))
     return found
-
-
-def ordered(plan: Runbook) -> Iterable[str]:
-    """The steps so that each stands after those it needs.
-
-    Raises:
-        ValueError: with the cycle as `a -> b -> a`.
-    """
-    needs = {name: dependencies(step) & plan.steps.keys() for name, step in plan.steps.items()}
-    done: dict[str, None] = {}
-    path: dict[str, None] = {}
-
-    def visit(start: str) -> None:
-        # Not recursive: a chain of ten thousand steps is a fair plan.
-        stack = [(start, iter(sorted(needs[start])))]
-        path[start] = None
-        while stack:
-            name, rest = stack[-1]
-            following = next(rest, None)
-            if following is None:
-                stack.pop()
-                path.popitem()
-                done[name] = None
-            elif following in path:
-                names = list(path)
-                raise ValueError(" -> ".join([*names[names.index(following) :], following]))
-            elif following not in done:
-                path[following] = None
-                stack.append((following, iter(sorted(needs[following]))))
-
-    for name in plan.steps:
-        if name not in done:
-            visit(name)
-    return done
