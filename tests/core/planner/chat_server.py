@@ -28,7 +28,9 @@ class ChatServer(Sandbox):
 
     def refused(self, call: Call) -> Answer:
         given = call.headers.get("authorization", "").removeprefix("Bearer ")
-        return Answer(401, {"error": {"message": f"Incorrect API key provided: {given}", "code": "invalid_api_key"}})
+        # As OpenAI does: a part of the key stands in the message.
+        told = f"Incorrect API key provided: {given[:5]}***{given[-4:]}"
+        return Answer(401, {"error": {"message": told, "code": "invalid_api_key"}})
 
     def handle(self, call: Call) -> Answer:
         if (call.method, call.path) != ("POST", "/v1/chat/completions"):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
+from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart
+from pydantic_ai.models.function import AgentInfo, FunctionModel
 
 from banksman import Action, Change, Closed, Effect, Irreversible, Record, Unknowable, action, write
-from banksman.planner import Catalogue, Offer
+from banksman.planner import Catalogue, Offer, Planner
 from banksman.planner._catalogue import stems, tokens
 from banksman.planner._lean import one_line, signature
 
@@ -80,8 +83,6 @@ def test_one_line_is_cut():
 
 
 def held(one: Action[Any, Any], system: str = "erp", **more: Any) -> Action[Any, Any]:
-    from dataclasses import replace
-
     return replace(one, connector=system, **more)
 
 
@@ -104,6 +105,22 @@ def test_five_hundred_actions_fit_into_the_budget_with_the_right_ones_first():
     assert {"erp.orders.release", "erp.orders.get"} <= set(listed)
     assert sum(tokens(catalogue.line(name)) + 1 for name in listed) <= 1_000
     assert len(listed) < 50
+
+
+async def test_an_action_that_was_not_listed_is_shown_once_a_problem_names_it():
+    wanted = held(release)
+    catalogue = Catalogue((Offer("erp:main", "production", {**fleet(100), wanted.full_name: wanted}),))
+    seen: list[str] = []
+
+    def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        seen.append(str(messages))
+        return ModelResponse(parts=[TextPart("name: p\nsteps: {a: {action: erp.orders.free, on: 'erp:main'}}")])
+
+    planner = Planner(FunctionModel(answer), budget=200)
+    await planner.plan("Work on a ticket", catalogue)
+    await planner.repair(["steps.a.action: no action 'erp.orders.free'; did you mean erp.orders.release?"])
+    assert "erp.orders.release(id: string" not in seen[0]
+    assert "erp.orders.release(id: string" in seen[1]
 
 
 def test_a_write_brings_the_reads_that_give_its_ids():

@@ -99,6 +99,11 @@ def test_a_failure_quotes_the_system_on_one_line():
     assert len(text) < 360
 
 
+def test_a_failure_shows_no_credential():
+    text = Failure("move", "Rejected", "Authorization: Bearer abcdefghijklmnop was refused").text()
+    assert "abcdefghijklmnop" not in text
+
+
 @pytest.mark.parametrize(
     ("call", "place"),
     [

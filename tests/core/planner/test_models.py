@@ -143,7 +143,7 @@ async def test_a_refused_key_is_an_error_of_ours_that_does_not_repeat_it():
         async with planner.model:
             with pytest.raises(AuthFailed) as raised:
                 await planner.plan("Look", Catalogue(()))
-    assert KEY not in str(raised.value)
+    assert KEY[-4:] not in str(raised.value)
     assert "refuses the key (HTTP 401)" in str(raised.value)
     assert raised.value.__cause__ is None
 

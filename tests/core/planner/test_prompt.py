@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
+from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart
+from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.models.test import TestModel
 
+from banksman.auth import register
 from banksman.plan import parse
 from banksman.planner import INSTRUCTIONS, Catalogue, Failure, Offer, Planner, Progress
 from banksman.planner._catalogue import tokens
@@ -29,6 +32,21 @@ async def test_any_model_of_pydantic_ai_will_do():
     planner = Planner(TestModel(custom_output_text=f"```yaml\n{PLAN}```"))
     assert (await planner.plan("Look", Catalogue(()))).name == "p"
     assert planner.name == "test:test"
+
+
+async def test_a_secret_that_this_process_knows_does_not_leave_in_a_prompt():
+    seen: list[str] = []
+
+    def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        seen.append(str(messages))
+        return ModelResponse(parts=[TextPart(PLAN)])
+
+    register("hunter2-of-the-prompt")
+    planner = Planner(FunctionModel(answer))
+    await planner.plan("Log in with hunter2-of-the-prompt", Catalogue(()))
+    await planner.repair(["hunter2-of-the-prompt is no action"])
+    assert len(seen) == 2
+    assert "hunter2" not in "".join(seen)
 
 
 async def test_kept_steps_are_put_back_and_the_name_stays():
