@@ -1,15 +1,376 @@
-"""Concludes what an operation does outside."""
+"""Concludes what an operation does outside from its verb, name, words and arguments.
+
+The conclusion is a starting point for a person's review, and errs to the worse side: where words contradict each other,
+the one that names a danger counts. The rules, in the order they are asked:
+
+1.  The verb is looked for where it is said most plainly: a custom method (`:publish`), the operation's id, the path's
+    end, the summary, the description. HTTP's own words (`postThing` on POST) say nothing.
+2.  What ends a relation (untag, unassign, remove from) is `write`; what deletes an object is `destroy`.
+3.  Making a message, an invitation, a permission or a payment is `send`; making a hook is `egress`.
+4.  A verb that looks is `read`, unless another place names a danger; with an address to fetch, or a place to export
+    to, it is `egress`.
+5.  Where no verb is known, GET reads, DELETE destroys, and all others write.
+"""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+
 from banksman._effect import Effect
+from banksman.catalog import _verbs as lexicon
 from banksman.catalog.entry import Entry
+from banksman.catalog.naming import words
+
+_SEGMENT = re.compile(r"[./:#\s]+|(?<=[a-z0-9])_(?=[A-Z])")
+_BRACED = re.compile(r"\{[^{}]*\}")
+_HTTP = frozenset({"get", "post", "put", "patch", "delete", "head", "options"})
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_KNOWN = lexicon.READ | lexicon.WRITE | lexicon.DESTROY | lexicon.SEND | lexicon.RELATION
+_DANGER = lexicon.DESTROY | lexicon.SEND
+
+
+#: Whose policies say who has access.
+_GRANTING = frozenset({"iam", "resource", "bucket", "queue", "topic", "key", "access", "role", "user", "group"})
+
+
+_SENDING = re.compile(
+    r"(?<!not )\bsends (an?|the)\b.{0,60}\b(code|email|sms|message|notification|invitation|link)\b"
+    r"|\brequests an? verification code"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A verb, its object, and where it was found."""
+
+    verb: str
+    object: tuple[str, ...]
+    place: str
+    leads: bool = True
+
+    @property
+    def head(self) -> str:
+        """The object's noun: the last word before a preposition."""
+        return self.object[-1] if self.object else ""
 
 
 def infer(entry: Entry) -> tuple[Effect, str]:
-    """The effect and the reason."""
-    if entry.method in ("GET", "HEAD", "OPTIONS"):
-        return Effect.READ, "GET"
+    """The effect and what it was concluded from."""
+    path = entry.described or entry.path
+    if entry.protocol == "aws":
+        path = "/"
+    said = _said(entry, path)
+    text = f"{entry.summary} {entry.description}".lower()
+    if entry.method == "OPTIONS":
+        return Effect.READ, "OPTIONS"
+    if entry.method in _SAFE:
+        return _safe(entry, said, text)
+    for one in said:
+        effect = _effect(one, entry, path, text)
+        if effect is None:
+            continue
+        return _checked(effect, one, said, entry, text)
     if entry.method == "DELETE":
-        return Effect.DESTROY, "DELETE"
-    return Effect.WRITE, entry.method
+        return _checked(Effect.DESTROY, _Said("delete", (), "the method"), said, entry, text)
+    nouns = _resource(path)
+    if nouns and nouns[-1] in lexicon.SENT:
+        return Effect.SEND, f"{entry.method} to {nouns[-1]!r}, and no verb is known"
+    if nouns and nouns[-1] in lexicon.HOOKS:
+        return Effect.EGRESS, f"{entry.method} to {nouns[-1]!r}, and no verb is known"
+    return _checked(Effect.WRITE, _Said(entry.method, (), "the method"), said, entry, text)
+
+
+def _safe(entry: Entry, said: list[_Said], text: str) -> tuple[Effect, str]:
+    """GET and its like read, unless the verb says otherwise in so many words."""
+    lead = said[0] if said else None
+    spoken = next((one for one in said if one.place == "the summary"), None)
+    for one in (lead, spoken):
+        if one is None or one.verb not in lexicon.TELLING or (one.place == "the description" and not one.leads):
+            continue
+        if one.verb in lexicon.NOUNS and not (one.leads and _commands(entry.summary)):
+            continue
+        if one is lead and spoken is not None and spoken.verb in lexicon.READ - lexicon.WEAK_READ:
+            continue  # a noun in the name: the summary says that it is looked up
+        if one is spoken and lead is not None and lead is not spoken and lead.verb in lexicon.READ - lexicon.WEAK_READ:
+            continue
+        effect = _effect(one, entry, entry.path, text)
+        if effect is not None and effect is not Effect.READ:
+            return effect, f"{one.place} says {one.verb!r}, though it is a {entry.method}"
+    return _looked(entry, lead, f"{entry.method}, and nothing says that it changes something")
+
+
+def _effect(said: _Said, entry: Entry, path: str, text: str) -> Effect | None:
+    """What a verb with its object does; None where it says nothing."""
+    verb, head = said.verb, said.head
+    nouns = {head} if head else set(_resource(path)[-1:])
+    if verb == "remove" or (verb in lexicon.DESTROY and nouns & lexicon.RELATIONS):
+        return Effect.WRITE if _is_relation(said, nouns, text) else Effect.DESTROY
+    if verb in lexicon.DESTROY:
+        return Effect.DESTROY
+    if verb == "export":
+        return Effect.READ
+    if verb == "reverse" and nouns & lexicon.SENT:
+        return Effect.SEND
+    if verb in ("return", "returns") and "returns" in _resource(path):
+        return Effect.WRITE
+    if verb == "release" and entry.protocol == "aws":
+        return Effect.DESTROY
+    if verb in lexicon.RELATION:
+        return Effect.WRITE
+    if verb in lexicon.SEND:
+        return Effect.SEND
+    if verb in lexicon.READ and not (verb in lexicon.WEAK_READ and verb in lexicon.WRITE):
+        return Effect.READ
+    if verb == "test" and "permissions" in nouns:
+        return Effect.READ
+    reaching = lexicon.SENT | lexicon.HOOKS | {"alert", "alerts", "trigger", "triggers", "channel", "channels"}
+    if verb in ("accept", "test", "ping") and reaching & {*nouns, *said.object, *_resource(path)[-2:]}:
+        return Effect.SEND
+    if verb in ("test", "verify") and not nouns & lexicon.SENT:
+        return Effect.READ if verb == "test" and "returns" in text[:60] else Effect.WRITE
+    if verb in lexicon.WRITE or verb == "change":
+        return _made(said, nouns)
+    return None
+
+
+def _is_relation(said: _Said, nouns: set[str], text: str) -> bool:
+    if nouns & lexicon.RELATIONS:
+        return True
+    start = text[:200]
+    return said.verb == "remove" and ("from" in said.object or bool(re.search(r"\bremoves?\b[^.]* from\b", start)))
+
+
+def _made(said: _Said, nouns: set[str]) -> Effect:
+    """What is made or changed may be something that reaches others."""
+    held = set(said.object)
+    policy = "policy" in held and held & _GRANTING
+    if policy and said.verb in ("set", "put", "create", "add", "update", "attach"):
+        return Effect.SEND
+    making = said.verb in (
+        "create",
+        "add",
+        "insert",
+        "make",
+        "new",
+        "register",
+        "submit",
+        "initiate",
+        "request",
+        "process",
+    )
+    if nouns & lexicon.SENT and (making or nouns & {"permission", "permissions", "grants", "acl", "share", "shares"}):
+        return Effect.SEND
+    if "member" in nouns or "members" in nouns:
+        return Effect.SEND if said.verb in ("add", "invite") else Effect.WRITE
+    if nouns & {"collaborator", "collaborators"}:
+        return Effect.SEND
+    if nouns & lexicon.HOOKS and said.verb in (
+        "create",
+        "add",
+        "insert",
+        "update",
+        "set",
+        "put",
+        "register",
+        "patch",
+        "edit",
+    ):
+        return Effect.EGRESS
+    return Effect.WRITE
+
+
+def _checked(effect: Effect, said: _Said, others: list[_Said], entry: Entry, text: str) -> tuple[Effect, str]:
+    """The effect, made worse where another place names a danger."""
+    reason = f"{said.place} says {said.verb!r}"
+    if effect is Effect.READ:
+        if _SENDING.search(entry.summary[:200].lower()) or {"verification", "code"} <= set(said.object):
+            return Effect.SEND, f"{reason}, but something is sent"
+        if entry.method in ("PUT", "PATCH") and said.place == "the summary":
+            return Effect.WRITE, f"{entry.method}, though {reason}"
+        for other in others:
+            if other.verb in _DANGER and other.verb not in lexicon.NOUNS and other is not said:
+                worse = Effect.DESTROY if other.verb in lexicon.DESTROY else Effect.SEND
+                return worse, f"{reason}, but {other.place} says {other.verb!r}"
+            changes = other.verb in lexicon.WRITE and other.verb not in lexicon.READ | lexicon.NOUNS
+            if changes and other.place == "the summary" and other.leads:
+                return Effect.WRITE, f"{reason}, but the summary says {other.verb!r}"
+        return _looked(entry, said, reason)
+    if effect is Effect.WRITE and said.verb not in lexicon.RELATION:
+        if said.verb in ("generate", "convert", "render", "capture") and _fetched(entry):
+            return Effect.EGRESS, f"{reason}; the address in {_fetched(entry)!r} is fetched"
+        for phrases, worse in ((lexicon.FINAL, Effect.DESTROY), (lexicon.REACHING, Effect.SEND)):
+            for phrase in phrases:
+                if phrase in text and not re.search(rf"(not|never|no longer|n't)\s+(\w+\s+)?{phrase[:8]}", text):
+                    return worse, f"{reason}; the text says {phrase!r}"
+    return effect, reason
+
+
+def _looked(entry: Entry, said: _Said | None, reason: str) -> tuple[Effect, str]:
+    """A read; `egress` where an argument says what address to fetch, or where the result goes."""
+    address = _fetched(entry)
+    if address:
+        return Effect.EGRESS, f"{reason}; the address in {address!r} is fetched"
+    for argument in entry.arguments:
+        plain = argument.name.lower().replace("_", "").replace("-", "")
+        if said is not None and "export" in (said.verb, *said.object) and plain.startswith(lexicon.DESTINATIONS):
+            return Effect.EGRESS, f"{reason}; the result goes to {argument.name!r}"
+    return Effect.READ, reason
+
+
+def _fetched(entry: Entry) -> str:
+    """The argument that says what address to fetch; the empty string where there is none."""
+    required = set(entry.input.get("required", ()))
+    return next(
+        (
+            argument.name
+            for argument in entry.arguments
+            if argument.name.lower() in lexicon.ADDRESSES and argument.name in required and argument.place != "path"
+        ),
+        "",
+    )
+
+
+def _said(entry: Entry, path: str) -> list[_Said]:
+    """The verbs, those said most plainly first."""
+    method, aws = entry.method.lower(), entry.protocol == "aws"
+    found: list[_Said | None] = []
+    last = path.rstrip("/").rpartition("/")[2].partition("?")[0]
+    if ":" in last and not last.startswith(":"):
+        found.append(_lead(last.rpartition(":")[2], "the path's custom method", method))
+    segments = [segment for segment in _SEGMENT.split(entry.operation) if segment]
+    if len(segments) > 2 and not re.search(r"[./:#]", entry.operation):
+        segments = [entry.operation]  # a sentence of words, not a controller and its action
+    for segment in reversed(segments[-2:]):
+        before = segments[-2] if len(segments) > 1 else ""
+        found.append(_lead(segment, "the operation's id", method, before, aws=aws))
+    if last and "{" not in last and entry.protocol != "aws":
+        found.append(_last(words(last)))
+    found.append(_spoken(entry.summary, "the summary"))
+    if not entry.summary or not any(found):
+        found.append(_spoken(entry.description, "the description"))
+    return [one for one in found if one is not None]
+
+
+def _lead(text: str, place: str, method: str, before: str = "", *, aws: bool = False) -> _Said | None:
+    """The verb a name starts with, after words that say nothing; else one that it ends with."""
+    said = list(words(text))
+    while len(said) > 1 and said[0] in lexicon.PREFIXES:
+        said.pop(0)
+    if said and said[0] == method and said[0] in _HTTP and said[0] not in ("get", "delete"):
+        following = said[1:]
+        if following and following[0] in _KNOWN - lexicon.NOUNS:
+            said = following
+        elif not following and before and method in ("patch", "put"):
+            return _Said("update", words(before), place)
+        elif len(following) == 0 or method == "post":
+            return None
+    if not said:
+        return None
+    if aws and said[0] not in _KNOWN and said[0] != "export":
+        return _Said("change", _object(said[1:]), place)
+    if len(said) == 2 and said[0] in lexicon.READ and said[1] in ("stop", "start"):
+        return _Said(said[1], (said[0],), place)
+    if said[0] in lexicon.NOUNS - lexicon.ORDERS and len(said) > 1 and not aws:
+        for number, word in reversed(list(enumerate(said))[1:]):
+            if word in _KNOWN - lexicon.NOUNS and (number == len(said) - 1 or said[0] not in lexicon.READ):
+                return _Said(word, _object(said[number + 1 :]) or tuple(said[:number]), place)
+        if said[0] in ("email", "sms", "label"):
+            return None
+    if said[0] in _KNOWN or said[0] == "export":
+        rest = said[1:]
+        if rest and rest[0] in ("or", "and") and len(rest) > 1 and rest[1] in _KNOWN:
+            worse = rest[1] if rest[1] not in lexicon.READ else said[0]
+            return _Said(worse if worse not in lexicon.READ else said[0], _object(rest[2:]), place)
+        return _Said(said[0], _object(rest) or (words(before) if before else ()), place)
+    if len(said) > 1 and said[-1] in (_KNOWN - lexicon.NOUNS) | {"search", "query", "lookup", "preview"}:
+        return _Said(said[-1], tuple(said[:-1]), place)
+    for number, word in enumerate(said):
+        if word in _KNOWN - lexicon.NOUNS:
+            return _Said(word, _object(said[number + 1 :]), place)
+    return None
+
+
+def _last(said: tuple[str, ...]) -> _Said | None:
+    """A verb that the path ends with."""
+    if said and said[0] in _KNOWN and said[0] not in _HTTP - {"get", "delete"}:
+        return _Said(said[0], _object(list(said[1:])), "the path's end", len(said) > 1)
+    if len(said) > 1 and said[-1] in ("search", "query", "validate", "preview"):
+        return _Said(said[-1], said[:-1], "the path's end")
+    return None
+
+
+_OPENING = re.compile(
+    r"^(?:this|the|an?|use|used|you|can|api|endpoint|method|operation|call|function|request|allows?|lets?|to|that|"
+    r"enables?|will|which|developers?|users?|clients?|we|recommend|action|resource|service|it|is|for|your|one|i|http)\b"
+)
+
+
+def _spoken(text: str, place: str) -> _Said | None:
+    """The first verb of a sentence, whatever its form: `Deletes`, `Use this method to send`."""
+    said = re.findall(r"[a-z]+", text[:200].lower())[:14]
+    opening = True
+    for number, word in enumerate(said):
+        verb = _infinitive(word)
+        if verb in _KNOWN and (opening or verb not in lexicon.NOUNS) and word not in _later(number):
+            return _Said(verb, _object(said[number + 1 : number + 8]), place, number == 0)
+        if not _OPENING.match(word) and word not in lexicon.PREFIXES:
+            opening = False
+            if number >= 3:
+                return None
+    return None
+
+
+def _commands(text: str) -> bool:
+    """Whether a sentence starts as one that tells what is done: `Share a file`, `Stops all`."""
+    said = re.findall(r"[a-z]+", text[:80].lower())
+    articles = ("a", "an", "the", "all", "this", "your", "one", "any", "every", "multiple", "currently", "specified")
+    return len(said) > 1 and (said[1] in articles or (said[0] != _infinitive(said[0]) and said[1] not in ("for", "by")))
+
+
+def _later(number: int) -> set[str]:
+    return {"post", "report", "info", "status", "order", "call"} if number else set()
+
+
+def _infinitive(word: str) -> str:
+    if word in _KNOWN:
+        return word
+    for ending, instead in (("ies", "y"), ("es", ""), ("es", "e"), ("s", "")):
+        if word.endswith(ending) and (stem := word[: -len(ending)] + instead) in _KNOWN:
+            return stem
+    return word
+
+
+def _object(said: list[str]) -> tuple[str, ...]:
+    """The words up to a preposition; `from` is kept, for it tells a removal from a deletion."""
+    kept: list[str] = []
+    for word in said:
+        if word in lexicon.PREPOSITIONS and kept:
+            return tuple(kept) if word != "from" else ("from", *kept)
+        if word not in (
+            "a",
+            "an",
+            "the",
+            "one",
+            "or",
+            "more",
+            "new",
+            "specific",
+            "specified",
+            "given",
+            "single",
+            "all",
+        ):
+            kept.append(word)
+    while len(kept) > 1 and kept[-1] in lexicon.SUFFIXES:
+        kept.pop()
+    return tuple(kept)
+
+
+def _resource(path: str) -> tuple[str, ...]:
+    """The words of the last part of a path that is no argument."""
+    for part in reversed(_BRACED.sub("", path.partition("?")[0].partition("#")[0]).strip("/").split("/")):
+        found = words(part.partition(":")[0])
+        if found:
+            return found
+    return ()
