@@ -18,6 +18,10 @@ def is_closed(schema: Mapping[str, Any], path: str) -> bool:
     for step in path_steps(path):
         node = _resolved(schema, node)
         inner = node.get("properties", {}).get(step) if isinstance(step, str) else node.get("items")
+        if inner is None and isinstance(step, str) and node.get("additionalProperties"):
+            # An object of any names: what is said of its values, or nothing.
+            more = node["additionalProperties"]
+            inner = more if isinstance(more, Mapping) else {}
         if not isinstance(inner, Mapping):
             return False
         node = inner
