@@ -142,9 +142,10 @@ def settle(value: Plain, nonce: str, resolve: Callable[[Placeholder], Plain]) ->
     another nonce is never settled: whoever wrote it into a record did not know this preview's.
     """
     if isinstance(value, str):
-        return _settle_text(value, nonce, resolve)
+        # Nearly every text holds none, and every value of every write passes here.
+        return _settle_text(value, nonce, resolve) if "⟦" in value or "%" in value else value
     if isinstance(value, Mapping):
-        return {str(_settle_text(key, nonce, resolve)): settle(item, nonce, resolve) for key, item in value.items()}
+        return {str(settle(key, nonce, resolve)): settle(item, nonce, resolve) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [settle(item, nonce, resolve) for item in value]
     return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,7 @@ from banksman._effect import Effect
 from banksman._record import Placeholder, at_path, fill_pending, placeholder, settle, token_parts
 from banksman.errors import Drifted
 from banksman.plan import Ready, as_text
-from banksman.preview._diff import Difference, differences
+from banksman.preview._diff import Difference, differences, same
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +86,8 @@ def item_of(ready: Ready, action: Action[Any, Any], change: Change[Any], *, nonc
     after = plain(fill_pending(change.after, pend)) if change.after is not None else None
     key = plain(fill_pending(change.key, lambda path: _key_token(result, path, pend)))
     before = plain(change.before) if change.before is not None else None
-    receipt = Receipt[Any](arguments=plain(ready.arguments), before=before, after=after, result=result)
+    arguments = plain(ready.arguments)
+    receipt = Receipt[Any](arguments=arguments, before=before, after=after, result=result)
     return Item(
         call=ready.id,
         step=ready.step,
@@ -97,7 +98,7 @@ def item_of(ready: Ready, action: Action[Any, Any], change: Change[Any], *, nonc
         effect=action.effect,
         entity=change.entity,
         key=key,
-        arguments=plain(ready.arguments),
+        arguments=arguments,
         before=before,
         after=after,
         requests=tuple(request.canonical() for request in change.requests),
@@ -156,17 +157,18 @@ def hold_against(shown: Item, fresh: Item, nonce: str, outputs: Mapping[str, Pla
         Drifted: with each field that is different now.
     """
     resolve = resolver(nonce, outputs)
-    what = f"{shown.call}: {shown.entity} {describe_key(settle(shown.key, nonce, resolve))}"
     for name in _BOUND:
-        was = settle(plain(getattr(shown, name)), nonce, resolve)
-        now = plain(getattr(fresh, name))
+        was, now = settle(getattr(shown, name), nonce, resolve), getattr(fresh, name)
+        if same(was, now):
+            continue
         if name == "requests":
             was, now = as_sent(was), as_sent(now)
         if changes := differences(was, now, name):
-            raise Drifted(what, changes)
+            key = describe_key(settle(shown.key, nonce, resolve))
+            raise Drifted(f"{shown.call}: {shown.entity} {key}", changes)
 
 
-def as_sent(requests: list[Plain]) -> list[Plain]:
+def as_sent(requests: Iterable[Plain]) -> list[Plain]:
     """Requests whose forms and headers hold texts, as they do on the wire: an id filled in there is its digits."""
     out: list[Plain] = []
     for request in requests:

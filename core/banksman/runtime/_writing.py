@@ -124,7 +124,8 @@ class Writing:
         return await self._send(change, fresh)
 
     async def _send(self, change: Change[Any], fresh: Item, *, repeated: bool = False) -> Plain:
-        shown = {("record" if name == "key" else name): plain(getattr(fresh, name)) for name in _INTENT}
+        shown = {("record" if name == "key" else name): getattr(fresh, name) for name in _INTENT}
+        shown["effect"] = fresh.effect.value
         runner = self.execution.runner
         await self._record("call.intended", key=self.key, nonce=self.nonce, runner=runner, **shown)
         try:
@@ -280,7 +281,6 @@ _INTENT = (
     "after",
     "requests",
     "result",
-    "effect",
     "undo",
 )
 
