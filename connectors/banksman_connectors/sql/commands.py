@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from banksman._record import Placeholder, holds_placeholder
 from banksman.errors import Rejected
-from banksman_connectors.sql.lexing import Named, Text, as_mapping, lex, quoted
+from banksman_connectors.sql.lexing import Named, Text, as_mapping, quoted
 from banksman_connectors.sql.schema import Table, TableColumn
 from banksman_connectors.sql.settings import Dialect
 from banksman_connectors.sql.values import json_text
@@ -353,19 +353,6 @@ def _names(node: exp.Expr) -> set[str]:
 def _is_excluded(node: exp.Expr, name: str) -> bool:
     """Whether a value is `excluded.<name>`: the same key again."""
     return str(getattr(node, "table", "")).lower() == "excluded" and str(node.name).lower() == name.lower()
-
-
-def filled_fresh(session: Session, column: TableColumn) -> bool:
-    """Whether what the database fills into a column is known only once it has."""
-    if column.numbered:
-        return True
-    if column.default is None:
-        return False
-    lexed = lex(column.default, session.dialect)
-    texts = [token.text for token in lexed.tokens if token.token_type.name == "STRING"]
-    words = {lexed.word(index) for index in range(len(lexed.tokens))}
-    present = any(word.startswith(("CURRENT_", "LOCALTIME")) for word in words)
-    return present or bool(session.unstable(lexed.called, texts))
 
 
 def resolved(command: Command, values: Mapping[str, Any]) -> Command:

@@ -54,15 +54,11 @@ class Effects:
         return self.before.setdefault(table.title, {})
 
 
-@dataclass(frozen=True)
-class Known:
-    """What the preview saw touched: then the rows before can be read first, and the change runs once."""
-
-    keys: Mapping[TableName, Sequence[Key]]
-
-
-def follow(session: Session, commands: Sequence[Command], most: int, known: Known | None = None) -> Effects:
+def follow(session: Session, commands: Sequence[Command], most: int) -> Effects:
     """Run commands and tell what they did.
+
+    Unless they only insert, they run twice: the first time, undone at once, tells which rows to read beforehand. So
+    a row is seen because the database touched it, not because a condition was read in the same way here.
 
     Raises:
         Denied: more than `most` rows are touched.
@@ -71,10 +67,10 @@ def follow(session: Session, commands: Sequence[Command], most: int, known: Know
     if any(not command.table.primary_key for command in commands):
         return _follow_keyless(session, commands, most)
     effects = Effects()
-    keys: Mapping[TableName, Sequence[Key]] = known.keys if known else {}
+    keys: Mapping[TableName, Sequence[Key]] = {}
     for command in commands:
         effects.add(command.table)
-    if known is None and any(command.operation != "insert" for command in commands):
+    if any(command.operation != "insert" for command in commands):
         with session.point(keep=False):
             keys = _run(session, commands, most)[0]
     for title, wanted in keys.items():
@@ -87,8 +83,7 @@ def follow(session: Session, commands: Sequence[Command], most: int, known: Know
         wanted = [*effects.before[title], *effects.touched.get(title, ())]
         rows = session.selected(table, table.primary_key, wanted)
         effects.after[title] = {table.key_of(row): row for row in rows}
-    if known is None:
-        _check_keys(effects, commands)
+    _check_keys(effects)
     return effects
 
 
@@ -118,15 +113,20 @@ def too_many(count: int, most: int) -> Denied:
     )
 
 
-def _check_keys(effects: Effects, commands: Sequence[Command]) -> None:
-    for command in commands:
-        title = command.table.title
-        before = effects.before[title]
-        if command.operation == "update" and any(
-            key not in before for key in effects.touched.get(title, ()) if key in effects.after[title]
-        ):
-            # Not the statement itself, which was looked at, but a trigger.
-            raise Rejected(f"a trigger changes the primary key of {title}, so the rows cannot be followed")
+def _check_keys(effects: Effects) -> None:
+    """Refuse a change that touched rows which were not read before: it cannot be told what it did to them."""
+    for (title, key), origin in effects.origins.items():
+        if key in effects.before[title]:
+            continue
+        if origin.command.deletes and key not in effects.after[title]:
+            raise Rejected(
+                f"the statement touches other rows of {title} each time it runs",
+                hint="Take chance and numbers drawn from sequences out of its condition.",
+            )
+        if origin.command.operation == "update":
+            raise Rejected(
+                f"the statement touches other rows of {title} each time, or a trigger changes their primary keys"
+            )
 
 
 @dataclass(frozen=True, slots=True)

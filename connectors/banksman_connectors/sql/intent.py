@@ -9,7 +9,7 @@ from typing import Any
 from banksman import PENDING, Change, Effect
 from banksman.errors import Drifted, Rejected
 from banksman_connectors.sql.commands import Command, resolved
-from banksman_connectors.sql.following import Effects, Known, follow
+from banksman_connectors.sql.following import Effects, follow
 from banksman_connectors.sql.lexing import Named, rendered
 from banksman_connectors.sql.models import Changed
 from banksman_connectors.sql.rehearsal import Stage
@@ -56,10 +56,9 @@ class Intent:
 
     def _change(self, session: Session, effects: Effects, view: View) -> Change[Changed]:
         expected = Viewer(session, self.main).view(effects)
-        known = Known({title: list(rows) for title, rows in effects.before.items() if title in self._titles})
 
         def carry_out(inside: Session) -> Any:
-            found = follow(inside, self.commands, self.most, known)
+            found = follow(inside, self.commands, self.most)
             compare(str(self.main.title), expected, Viewer(inside, self.main).view(found))
             return self._result(Viewer(inside, self.main, masked=False).view(found), found)
 
@@ -92,10 +91,6 @@ class Intent:
             touches=tuple(view.counts),
         )
 
-    @property
-    def _titles(self) -> set[Any]:
-        return {command.table.title for command in self.commands}
-
     def _result(self, view: View, effects: Effects) -> dict[str, Any]:
         return {
             "table": str(self.main.title),
@@ -103,6 +98,7 @@ class Intent:
             "count": len(view.keys),
             "key": list(self.main.primary_key),
             "rows": view.rows,
+            "generated": view.generated,
             "lost": list(effects.lost),
         }
 

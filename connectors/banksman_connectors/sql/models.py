@@ -79,6 +79,12 @@ class Changed(Record):
         description="The rows as they are now, with the key and what was written; none for rows that are gone.",
         examples=[[{"id": 17, "status": "late"}]],
     )
+    generated: Closed[list[dict[str, Any]]] = Field(
+        default_factory=list,
+        description="For each of `rows`, what the database itself drew: a new number, a default time. Take a new key "
+        "from here: nobody can have written it.",
+        examples=[[{"id": 17}]],
+    )
     lost: list[str] = Field(
         default_factory=list,
         description="What went with it and cannot be put back, one line each.",

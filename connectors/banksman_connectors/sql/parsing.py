@@ -81,7 +81,7 @@ class Definition:
 
     Attributes:
         tables: the tables it names, as `(schema, name)`, folded.
-        loses: the rule it breaks in production (`drop`, `truncate`, `alter-drop`), None where it loses nothing.
+        loses: how it loses what is there (`drop`, `truncate`, `alter-drop`, `replace`), None where it does not.
     """
 
     text: Text
@@ -104,7 +104,7 @@ def parse_query(sql: str, dialect: Dialect, *, production: bool) -> Query:
         # The tokenizer takes what follows for one text, so it is cut on its own.
         lexed, prefix = lex(sql[lexed.tokens[0].end + 1 :], dialect), "EXPLAIN "
         start = _behind_options(lexed)
-    if lexed.word(start) not in ("SELECT", "WITH", "VALUES", "TABLE", ""):
+    if lexed.word(start) not in ("SELECT", "WITH", "VALUES", "TABLE", "("):
         raise _unfit(lexed, start, "sql.query", production)
     tree, _ = _parse(lexed, start)
     if not isinstance(tree, exp.Select | exp.SetOperation | exp.Values | exp.Subquery | exp.Paren):
@@ -215,30 +215,31 @@ def parse_definition(sql: str, dialect: Dialect, *, production: bool) -> Definit
     lexed = lex(sql, dialect)
     if lexed.word(0) not in _DEFINITIONS:
         raise _unfit(lexed, 0, "sql.define", production)
+    loses = _loses(lexed)
+    if production and loses:
+        # By its words alone, before anything could be read differently.
+        raise Denied(f"{loses.replace('-', ' ... ').upper()} never runs in production", rule=f"sql.production-{loses}")
     tree, parameters = _parse(lexed, 0)
     if not isinstance(tree, exp.Create | exp.Alter | exp.Drop | exp.TruncateTable):
         raise _unfit(lexed, 0, "sql.define", production)
     kind = str(tree.args.get("kind") or "TABLE").upper()
-    if kind not in _DEFINABLE or isinstance(tree.find(exp.Command), exp.Command):
+    if kind not in _DEFINABLE or tree.find(exp.Command) or "VIRTUAL" in (lexed.word(1), lexed.word(2)):
         raise _unfit(lexed, 0, "sql.define", production)
     if parameters:
         raise Rejected("a definition takes no parameters")
     _refuse_inner_changes(tree, production)
     tables = tuple(dict.fromkeys(folded_name(table, dialect) for table in tree.find_all(exp.Table)))
-    return Definition(lexed.text(), lexed.called, tables, _loses(tree, lexed))
+    return Definition(lexed.text(), lexed.called, tables, loses)
 
 
-def _loses(tree: exp.Expr, lexed: Lexed) -> str | None:
-    from sqlglot import exp
-
-    if isinstance(tree, exp.Drop):
-        return "drop"
-    if isinstance(tree, exp.TruncateTable):
-        return "truncate"
-    # Any word DROP in an ALTER: also DROP CONSTRAINT, DROP DEFAULT, and what the parser may have named otherwise.
-    if isinstance(tree, exp.Alter) and any(lexed.word(index) == "DROP" for index in range(len(lexed.tokens))):
+def _loses(lexed: Lexed) -> str | None:
+    words = [lexed.word(index) for index in range(len(lexed.tokens))]
+    if words[0] in ("DROP", "TRUNCATE"):
+        return words[0].lower()
+    # Any word DROP in an ALTER: also DROP CONSTRAINT and DROP DEFAULT, and what the parser may have named otherwise.
+    if words[0] == "ALTER" and "DROP" in words:
         return "alter-drop"
-    return "replace" if isinstance(tree, exp.Create) and tree.args.get("replace") else None
+    return "replace" if words[0] == "CREATE" and words[1:3] == ["OR", "REPLACE"] else None
 
 
 def folded_name(table: exp.Table, dialect: Dialect) -> tuple[str | None, str]:
@@ -294,8 +295,8 @@ def _refuse_inner_changes(tree: exp.Expr, production: bool) -> None:
 
     changes = exp.Insert | exp.Update | exp.Delete | exp.Merge | exp.Create | exp.Drop | exp.Alter | exp.Command
     for node in _inside(tree):
-        # ON CONFLICT DO UPDATE and the branches of a MERGE are parts of their statement.
-        if isinstance(node, changes) and not isinstance(node.parent, exp.When | exp.OnConflict):
+        # ON CONFLICT DO UPDATE, the branches of a MERGE, the actions of an ALTER are parts of their statement.
+        if isinstance(node, changes) and not isinstance(node.parent, exp.When | exp.OnConflict | exp.Alter):
             message = f"there is a {node.key.upper()} inside the statement"
             if production:
                 raise Denied(message, rule="sql.production-nested-write")

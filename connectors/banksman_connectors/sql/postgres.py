@@ -183,6 +183,10 @@ class PostgresSession(Session):
                 elif stop:
                     break
             columns = tuple(item.name for item in cursor.description or ())
+        if stop and not count:
+            # A stream without rows keeps no description. The snapshot is the same, so there are none again.
+            cursor.execute(sql.encode(), values, prepare=True)
+            columns = tuple(item.name for item in cursor.description or ())
         return Rows(columns, kept, count)
 
     def begin(self, mode: Mode) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from banksman.errors import Denied
-from banksman_connectors.sql.parsing import Definition, Write
+from banksman_connectors.sql.parsing import Write
 from banksman_connectors.sql.schema import Table
 
 if TYPE_CHECKING:
@@ -59,17 +59,6 @@ def _check(rows: _Rows, condition: exp.Expr | None, what: str) -> None:
         )
 
 
-def check_definition(definition: Definition) -> None:
-    """Hold one definition against the rules of production.
-
-    Raises:
-        Denied: it loses what is there.
-    """
-    if definition.loses:
-        word = definition.loses.replace("-", " ... ").upper()
-        raise Denied(f"{word} never runs in production", rule=f"sql.production-{definition.loses}")
-
-
 class _Rows:
     """Judges conditions over the rows of one table."""
 
@@ -108,6 +97,8 @@ class _Rows:
 
         if isinstance(node, exp.Not):
             return self._never(node.this)
+        if _is_not_null(node):
+            return self._never(exp.Is(this=node.this.copy(), expression=exp.Null()))
         alike = exp.EQ | exp.GTE | exp.LTE | exp.NullSafeEQ | exp.Is | exp.Like | exp.ILike
         if isinstance(node, alike) and _same(node.this, node.expression):
             return True
@@ -226,6 +217,25 @@ def _is_false(node: exp.Expr) -> bool:
     return isinstance(node, exp.Null) or (isinstance(node, exp.Literal) and str(node.this) == "0")
 
 
+def _is_not_null(node: exp.Expr) -> bool:
+    """`x IS NOT NULL` as it is read for PostgreSQL, where it is no `NOT (x IS NULL)` for rows of a composite type."""
+    from sqlglot import exp
+
+    return isinstance(node, exp.Is) and bool(node.args.get("negate") or isinstance(node.expression, exp.Not))
+
+
+def _denied(node: exp.Expr) -> exp.Expr | None:
+    """What a condition denies: `x` for `NOT x`, `x IS NULL` for `x IS NOT NULL`."""
+    from sqlglot import exp
+
+    if isinstance(node, exp.Not):
+        denied: exp.Expr = node.this.unnest()
+        return denied
+    if isinstance(node, exp.Is) and _is_not_null(node):
+        return exp.Is(this=node.this.copy(), expression=exp.Null())
+    return None
+
+
 def _exhaust(parts: list[exp.Expr]) -> bool:
     """Whether alternatives leave nothing out: `x = 1 OR x <> 1`, `x IS NULL OR x IS NOT NULL`, `x < 5 OR x >= 5`."""
     from sqlglot import exp
@@ -233,7 +243,7 @@ def _exhaust(parts: list[exp.Expr]) -> bool:
     opposites = [(exp.EQ, exp.NEQ), (exp.LT, exp.GTE), (exp.GT, exp.LTE), (exp.LTE, exp.GT), (exp.GTE, exp.LT)]
     for one in parts:
         for other in parts:
-            if isinstance(other, exp.Not) and other.this.unnest() == one:
+            if _denied(other) == one:
                 return True
             for kind, opposite in opposites:
                 opposed = isinstance(one, kind) and isinstance(other, opposite) and _same(one.this, other.this)

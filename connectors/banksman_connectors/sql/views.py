@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from banksman import PENDING
-from banksman._record import holds_placeholder
-from banksman_connectors.sql.commands import Command, Value, filled_fresh
 from banksman_connectors.sql.following import Effects, Origin
+from banksman_connectors.sql.foreseeing import drawn_by_database, unforeseen
 from banksman_connectors.sql.schema import Key, Row, Table, TableName, text_of
 from banksman_connectors.sql.session import Session
 
@@ -26,6 +25,7 @@ class View:
     Attributes:
         before, after: `{"rows": {key: {column: value}}}`, rows of other tables under `also`; None: no rows.
         rows: the rows that are there afterwards, for the result.
+        generated: what the database itself drew for each of them: new numbers, default times.
         marks: what stands for values of each row from now on, for later steps of a rehearsal.
         reach: how many rows are touched, those of other tables included.
         keys: the primary keys of the rows of the table itself, as they are shown.
@@ -35,6 +35,7 @@ class View:
     before: dict[str, Any] | None
     after: dict[str, Any] | None
     rows: list[dict[str, Any]]
+    generated: list[dict[str, Any]]
     marks: dict[tuple[TableName, Key], dict[str, Any]]
     reach: int
     keys: list[Any]
@@ -60,6 +61,7 @@ class _Drawing:
     before: _Side = field(default_factory=_Side)
     after: _Side = field(default_factory=_Side)
     rows: list[dict[str, Any]] = field(default_factory=list)
+    generated: list[dict[str, Any]] = field(default_factory=list)
     keys: list[Any] = field(default_factory=list)
     marks: dict[tuple[TableName, Key], dict[str, Any]] = field(default_factory=dict)
     counts: dict[TableName, int] = field(default_factory=dict)
@@ -104,6 +106,7 @@ class Viewer:
             drawing.before.shown(nothing),
             drawing.after.shown(nothing),
             drawing.rows,
+            drawing.generated,
             drawing.marks,
             sum(drawing.counts.values()) + effects.lost_rows,
             drawing.keys,
@@ -122,7 +125,7 @@ class Viewer:
         drawing.counts[title] = drawing.counts.get(title, 0) + 1
         drawing.born[title] = drawing.born.get(title, 0) + (was is None)
         held = self._marks.get((title, key), {})
-        pending = self._pending(table, was, now, origin) if now and self._masked else {}
+        pending = unforeseen(self._session, table, was, now, origin) if now and self._masked else {}
         kept = {column: mark for column, mark in held.items() if was and now and was[column] == now[column]}
         text = self._text(table, key, {**held, **pending}, drawing.born[title])
         if was is not None:
@@ -132,14 +135,20 @@ class Viewer:
             drawing.after.put(name, text, seen)
             if name is None:
                 drawing.rows.append(seen)
+                own = drawn_by_database(self._session, origin) if was is None and origin else []
+                drawing.generated.append({column: seen[column] for column in own})
         if name is None:
             drawing.keys.append(self._key(table, key, {**held, **pending}))
-        path = f"rows[{len(drawing.rows) - 1}]" if name is None else ""
-        tokens = {
-            column: self._token(f"{path}.{column}") if mark is PENDING and path else mark
-            for column, mark in pending.items()
-        }
-        drawing.marks[title, key] = {**kept, **tokens}
+        drawing.marks[title, key] = {**kept, **(self._tokens(drawing, pending) if name is None else pending)}
+
+    def _tokens(self, drawing: _Drawing, pending: Mapping[str, Any]) -> dict[str, Any]:
+        """How later steps name the values of the row that was drawn last."""
+        last = len(drawing.rows) - 1
+        tokens: dict[str, Any] = {}
+        for column, mark in pending.items():
+            place = "generated" if drawing.generated and column in drawing.generated[-1] else "rows"
+            tokens[column] = self._token(f"{place}[{last}].{column}") if mark is PENDING else mark
+        return tokens
 
     def _drawn(self, table: Table, row: Row, other: Row | None, instead: Mapping[str, Any]) -> dict[str, Any]:
         """The whole row where it comes or goes, else its key and what differs."""
@@ -162,57 +171,3 @@ class Viewer:
             return key[0]
         drawn = [instead.get(name, part) for name, part in zip(table.primary_key, key, strict=True)]
         return drawn[0] if len(drawn) == 1 else dict(zip(table.primary_key, drawn, strict=True))
-
-    def _pending(self, table: Table, was: Row | None, now: Row, origin: Origin | None) -> dict[str, Any]:
-        """What stands for the values of a row that the same change would not give again, by column."""
-        if was is None:
-            return self._born(origin, now) if origin else {}
-        changed = [name for name in table.names if was[name] != now[name]]
-        generated = {column.name for column in table.columns if column.generated}
-        found: dict[str, Any] = {}
-        sets = origin.command.sets if origin else {}
-        for name in table.names:
-            if origin and name in sets:
-                instead = _instead(origin.command, sets[name], now[name])
-                found |= {} if instead is None else {name: instead}
-            elif name in changed and name not in generated and table.triggered("UPDATE"):
-                # Neither the statement nor a formula: a trigger did it, and may do otherwise next time.
-                found[name] = PENDING
-        return found | {name: PENDING for name in changed if name in generated and found}
-
-    def _born(self, origin: Origin, now: Row) -> dict[str, Any]:
-        """Of a new row. Where rows were left out, it is not known which one it is, and all of them decide."""
-        command = origin.command
-        inserts = command.inserts or (command.sets,)
-        if len(inserts) == origin.count > 1:
-            inserts = (inserts[origin.place],)
-        found: dict[str, Any] = {}
-        for column in command.table.columns:
-            sources = [row.get(column.name, Value(filled=True)) for row in inserts]
-            if column.generated:
-                continue
-            if any(self._is_filled(command, column.name, source) for source in sources):
-                if filled_fresh(self._session, column) or command.table.triggered("INSERT"):
-                    found[column.name] = PENDING
-                continue
-            marks = [_instead(command, source, now[column.name]) for source in sources]
-            if any(mark is not None for mark in marks):
-                found[column.name] = marks[0] if len(marks) == 1 else PENDING
-        return found | {column.name: PENDING for column in command.table.columns if column.generated and found}
-
-    def _is_filled(self, command: Command, name: str, source: Value) -> bool:
-        """Whether the database fills a column: nothing was given, or NULL for a number that it draws."""
-        if source.filled:
-            return True
-        empty = source.empty or (source.parameter is not None and command.bound.get(source.parameter) is None)
-        return empty and command.table.by_name[name].numbered
-
-
-def _instead(command: Command, value: Value, now: Any) -> Any:
-    """What is shown instead of a value: the placeholder it was given as, `PENDING`, or None for the value itself."""
-    if value.parameter is not None:
-        given = command.given.get(value.parameter)
-        return given if holds_placeholder(given) else None
-    if not value.fixed or any(holds_placeholder(command.given.get(name)) for name in value.inside):
-        return PENDING
-    return None

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from banksman import ABSENT, UNSURE, Change, Effect, Irreversible, Sent, write
 from banksman.errors import Drifted
-from banksman_connectors.sql import rules
 from banksman_connectors.sql.api import SqlApi
 from banksman_connectors.sql.lexing import rendered
 from banksman_connectors.sql.models import Defined
@@ -61,8 +60,6 @@ async def define(api: SqlApi, statement: str) -> Change[Defined]:
         Denied: in production, it drops or truncates.
     """
     parsed = parse_definition(statement, api.dialect, production=api.production)
-    if api.production:
-        rules.check_definition(parsed)
 
     def prepare(session: Session, stage: Stage) -> Change[Defined]:
         check_functions(session, parsed.called, reading=False)
