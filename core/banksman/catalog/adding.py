@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from banksman.catalog.build import Builder
-from banksman.catalog.compile import compiler_for
+from banksman.catalog.compile import Compiler, compiler_for
 from banksman.catalog.entry import Report
 from banksman.catalog.reading import Bounds, DescriptionError
 from banksman.catalog.sources import Description
@@ -29,11 +30,8 @@ def add(builder: Builder, found: Iterable[Description], bounds: Bounds | None = 
     for each in found:
         description = each if each.chosen else _beside_others(each, builder.sources())
         try:
-            content = description.content(bounds)
-            compiler = compiler_for(
-                content, description.system, description.source, extra=description.extra(), bounds=bounds
-            )
-            report = builder.add(compiler, description.source, content)
+            compiler, digest = _compiler(description, bounds)
+            report = builder.add(compiler, description.source, digest)
         except DescriptionError as error:
             yield Added(description, error=error)
         else:
@@ -45,3 +43,11 @@ def _beside_others(description: Description, sources: dict[str, str]) -> Descrip
     while sources.get(name, description.source) != description.source:
         name, number = f"{description.system}_{number}", number + 1
     return replace(description, system=name)
+
+
+def _compiler(description: Description, bounds: Bounds | None) -> tuple[Compiler, str]:
+    """The compiler and the description's SHA-256; the text itself need not be kept while entries are made."""
+    content = description.content(bounds)
+    extra = description.extra()
+    compiler = compiler_for(content, description.system, description.source, extra=extra, bounds=bounds)
+    return compiler, hashlib.sha256(content).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
 import tempfile
@@ -74,19 +73,19 @@ class Builder:
                 self._connection.execute(f"DELETE FROM {table} WHERE system = ?", row)  # noqa: S608
             self._connection.execute("DELETE FROM systems WHERE id = ?", row)
 
-    def add(self, compiler: Compiler, source: str, content: bytes = b"") -> Report:
+    def add(self, compiler: Compiler, source: str, digest: str = "") -> Report:
         """Compile a system into the catalog, in the place of one of the same name.
 
         Args:
             source: where the description came from, to be shown.
-            content: the description, whose digest is kept.
+            digest: of the description, to tell later whether it changed.
 
         Raises:
             DescriptionError: it cannot be used as a whole; nothing was added.
         """
         self._connection.execute("SAVEPOINT one_system")
         try:
-            report = self._add(compiler, source, content)
+            report = self._add(compiler, source, digest)
         except BaseException:
             self._connection.execute("ROLLBACK TO one_system")
             self._connection.execute("RELEASE one_system")
@@ -94,7 +93,7 @@ class Builder:
         self._connection.execute("RELEASE one_system")
         return report
 
-    def _add(self, compiler: Compiler, source: str, content: bytes) -> Report:
+    def _add(self, compiler: Compiler, source: str, digest: str) -> Report:
         provider = compiler.provider
         self.remove(provider.name)
         system = self._connection.execute("SELECT coalesce(max(id), 0) + 1 FROM systems").fetchone()[0]
@@ -110,7 +109,7 @@ class Builder:
         self._connection.execute(
             "INSERT INTO systems VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                system, provider.name, provider.title, source, hashlib.sha256(content).hexdigest(), provider.version,
+                system, provider.name, provider.title, source, digest, provider.version,
                 datetime.now(timezone.utc).isoformat(timespec="seconds"), report.operations,
                 zlib.compress(to_json(provider.document())), zlib.compress(to_json(report.document())),
                 zlib.compress(packing.dictionary),

@@ -47,8 +47,8 @@ def read(content: bytes, name: str, bounds: Bounds | None = None) -> Any:
         raise DescriptionError(
             f"{name}: {len(content):,} bytes; at most {bounds.size:,} are read", hint="Split the description."
         )
-    text = content.removeprefix(b"\xef\xbb\xbf")
-    if text.lstrip()[:1] in (b"{", b"["):
+    text = content[3:] if content.startswith(b"\xef\xbb\xbf") else content
+    if text[:1000].lstrip()[:1] in (b"{", b"["):
         return _read_json(text, name, bounds)
     return _read_yaml(text, name, bounds)
 

@@ -41,7 +41,7 @@ def pets(**rest: Any) -> dict[str, Any]:
 def put(path: Path, system: str, document: Any, **how: Any) -> None:
     content = json.dumps(document).encode()
     with replacing(path, **how) as builder:
-        builder.add(compiler_for(content, system, "pets.json"), "pets.json", content)
+        builder.add(compiler_for(content, system, "pets.json"), "pets.json", "5ba3")
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_systems_provider_facts_and_reports_can_be_asked_for(path: Path):
         assert catalog.provider("shop").title == "Pets"
         assert [refusal.place for refusal in catalog.report("shop").refused] == ["PUT /pets"]
         assert catalog.origin("shop")["source"] == "pets.json"
-        assert len(catalog.origin("shop")["digest"]) == 64
+        assert catalog.origin("shop")["digest"] == "5ba3"
 
 
 def test_a_name_that_is_not_there_lists_near_ones(path: Path):
@@ -144,7 +144,7 @@ def test_what_fails_half_way_leaves_the_catalog_as_it_was(path: Path):
 def test_a_description_that_is_given_up_half_way_leaves_nothing_behind(path: Path):
     content = json.dumps(openapi({f"/{n}": {"get": {}} for n in range(200)})).encode()
     with replacing(path) as builder, pytest.raises(DescriptionError):
-        builder.add(compiler_for(content, "big", "big.json", bounds=Bounds(operations=150)), "big.json", content)
+        builder.add(compiler_for(content, "big", "big.json", bounds=Bounds(operations=150)), "big.json")
     with Catalog(path) as catalog:
         assert catalog.systems() == ["shop"]
         assert list(catalog.names()) == ["shop.pets.add", "shop.pets.list"]
