@@ -110,6 +110,11 @@ class SqlApi:
                 rehearsal.prepared[key] = made
             return made
 
+    def provisional(self, output: Any) -> bool:
+        """Whether an answer holds something that the preview under way has drawn and the run will draw anew."""
+        rehearsal = self._rehearsal()
+        return rehearsal is not None and rehearsal.stage.holds_drawn(output)
+
     async def send(self, request: Statement) -> Any:
         """Carry out an approved change: run it, compare it with what was shown, commit.
 

@@ -14,10 +14,8 @@ from banksman._canonical import encode
 from banksman.errors import Denied, Rejected
 from banksman_connectors.sql.commands import Command
 from banksman_connectors.sql.lexing import Text, quoted
-from banksman_connectors.sql.schema import FOLLOWING, Key, Row, Table, TableName
+from banksman_connectors.sql.schema import FOLLOWING, Key, Row, Rowset, Table, TableName
 from banksman_connectors.sql.session import Mode, Session
-
-Rowset = dict[Key, Row]
 
 
 @dataclass(frozen=True, slots=True)

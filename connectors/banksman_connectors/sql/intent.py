@@ -51,7 +51,7 @@ class Intent:
         view = Viewer(session, self.main, marks=stage.marks, token=stage.token).view(effects)
         change = ready._change(session, effects, view)
         actual = Viewer(session, self.main, masked=False).view(effects)
-        stage.keep(self._result(actual, effects), view.marks)
+        stage.keep(self._result(actual, effects), view.marks, effects.after)
         return change
 
     def _change(self, session: Session, effects: Effects, view: View) -> Change[Changed]:

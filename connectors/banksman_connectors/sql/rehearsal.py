@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import anyio
@@ -15,7 +16,7 @@ from banksman._canonical import Plain
 from banksman._change import call_context
 from banksman._record import Placeholder, at_path, holds_placeholder, placeholder, settle, token_parts
 from banksman.errors import Unavailable
-from banksman_connectors.sql.schema import Key, TableName
+from banksman_connectors.sql.schema import Key, Rowset, TableName
 from banksman_connectors.sql.session import Mode, Session
 
 T = TypeVar("T")
@@ -32,10 +33,12 @@ class Stage:
     Attributes:
         marks: what stands for values of rows, by table and key.
         results: the rehearsed outputs, by call.
+        drawn: the values that the run will draw anew: numbers, times.
     """
 
     marks: dict[tuple[TableName, Key], dict[str, Any]] = field(default_factory=dict)
     results: dict[str, Plain] = field(default_factory=dict)
+    drawn: set[Any] = field(default_factory=set)
 
     def token(self, path: str) -> Any:
         """The placeholder of a part of the result that is being prepared; `PENDING` outside of a preview."""
@@ -61,11 +64,24 @@ class Stage:
         except LookupError:
             return token
 
-    def keep(self, result: Plain, marks: Mapping[tuple[TableName, Key], Mapping[str, Any]]) -> None:
-        """Remember what a step did."""
+    def keep(
+        self, result: Plain, marks: Mapping[tuple[TableName, Key], Mapping[str, Any]], rows: Mapping[TableName, Rowset]
+    ) -> None:
+        """Remember what a step did: its output, what stands for values of rows, and the rows themselves."""
         if call := call_context().call:
             self.results[call] = result
-        self.marks.update({row: dict(columns) for row, columns in marks.items()})
+        for (title, key), columns in marks.items():
+            self.marks[title, key] = dict(columns)
+            row = rows[title].get(key, {})
+            self.drawn |= {row[name] for name in columns if isinstance(row.get(name), int | str | Decimal | float)}
+
+    def holds_drawn(self, value: Plain) -> bool:
+        """Whether a value that the run will draw anew is inside a value."""
+        if isinstance(value, Mapping):
+            return any(map(self.holds_drawn, value.values()))
+        if isinstance(value, list):
+            return any(map(self.holds_drawn, value))
+        return isinstance(value, int | str | Decimal | float) and not isinstance(value, bool) and value in self.drawn
 
 
 @dataclass

@@ -18,6 +18,8 @@ FOLLOWING: Final = frozenset({"CASCADE", "SET NULL", "SET DEFAULT"})
 Key = tuple[Any, ...]
 #: A row: column -> plain value.
 Row = dict[str, Any]
+#: Rows by their keys.
+Rowset = dict[Key, Row]
 
 
 @dataclass(frozen=True, slots=True)

@@ -378,3 +378,40 @@ async def test_any_word_can_name_a_parameter(clerk: Clerk) -> None:
         **{"from": "open", "select": 0, "limit": 1},
     )
     assert found == [{"id": 10}]
+
+
+@pytest.mark.peer
+async def test_a_merge_is_shown_row_by_row_and_taken_back(postgres_shop: Shop) -> None:
+    clerk = postgres_shop.clerk("production")
+    before = postgres_shop.everything()
+    merge = (
+        "MERGE INTO items AS i "
+        "USING (VALUES (10::bigint, 1, 'bolt', 9), (12, 5, 'saw', 1), (11, 1, '', 0)) AS n (o, l, s, q) "
+        "ON i.order_id = n.o AND i.line = n.l "
+        "WHEN MATCHED AND n.q = 0 THEN DELETE "
+        "WHEN MATCHED THEN UPDATE SET quantity = n.q "
+        "WHEN NOT MATCHED THEN INSERT (order_id, line, sku, quantity) VALUES (n.o, n.l, n.s, n.q)"
+    )
+    done = await clerk.execute(merge)
+    assert list(done.before["rows"]) == ["order_id=10, line=1", "order_id=11, line=1"]
+    assert done.before["rows"]["order_id=10, line=1"] == {"order_id": 10, "line": 1, "quantity": 4}
+    assert set(done.after["rows"]) == {"order_id=10, line=1", "order_id=12, line=5"}
+    await (await clerk.undo(done, await done.send())).send()
+    assert postgres_shop.everything() == before
+    await clerk.opened.aclose()
+
+
+@pytest.mark.peer
+async def test_rows_of_a_partitioned_table_are_followed(postgres_shop: Shop) -> None:
+    postgres_shop.script(
+        "CREATE TABLE events (id int, year int, note text, PRIMARY KEY (id, year)) PARTITION BY LIST (year);"
+        "CREATE TABLE events_24 PARTITION OF events FOR VALUES IN (2024);"
+        "CREATE TABLE events_25 PARTITION OF events FOR VALUES IN (2025);"
+        "INSERT INTO events VALUES (1, 2024, 'a'), (2, 2025, 'b');"
+    )
+    clerk = postgres_shop.clerk()
+    done = await clerk.execute("UPDATE events SET note = 'x' WHERE id > 0")
+    assert list(done.after["rows"]) == ["id=1, year=2024", "id=2, year=2025"]
+    await (await clerk.undo(done, await done.send())).send()
+    assert postgres_shop.run("SELECT note FROM events ORDER BY id") == [("a",), ("b",)]
+    await clerk.opened.aclose()

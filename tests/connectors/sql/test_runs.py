@@ -102,6 +102,44 @@ async def test_a_plan_over_rows_that_it_reads(shop: Shop, tmp_path: Path) -> Non
     assert shop.run("SELECT count(*) FROM orders WHERE status = 'late'") == [(3,)]
 
 
+async def test_a_number_that_is_read_back_is_previewed_once_it_is_there(shop: Shop, tmp_path: Path) -> None:
+    """The rehearsal's number is not the run's, so what depends on it waits for a preview of its own."""
+    plan = plan_of(
+        order={
+            "action": "sql.insert",
+            "on": "db",
+            "with": {"table": shop.name("orders"), "rows": [{"customer_id": 2, "note": "here"}]},
+        },
+        find={
+            "action": "sql.query",
+            "on": "db",
+            "after": ["order"],
+            "with": {"statement": "SELECT id FROM orders WHERE note = 'here'"},
+        },
+        close={
+            "action": "sql.update",
+            "on": "db",
+            "with": {
+                "table": shop.name("orders"),
+                "key": {"id": "${find.rows[0].id}"},
+                "values": {"status": "done"},
+            },
+        },
+    )
+    async with hub_of(shop, tmp_path) as hub:
+        run = await hub.create(plan)
+        seen: list[str] = []
+
+        def meanwhile() -> None:
+            seen.append("asked")
+            if len(seen) == 1:
+                shop.run("INSERT INTO orders (customer_id) VALUES (3)")
+
+        assert (await carried_out(hub, run, meanwhile)).status == "done"
+    assert seen == ["asked", "asked"]
+    assert shop.run("SELECT status FROM orders WHERE note = 'here'") == [("done",)]
+
+
 async def test_a_row_that_changed_between_preview_and_yes_stops_the_run(shop: Shop, tmp_path: Path) -> None:
     plan = plan_of(
         mark={
