@@ -11,18 +11,18 @@ from types import TracebackType
 from typing import Any, Self
 
 from banksman import guard
-from banksman._action import Action
 from banksman._canonical import Plain, plain
-from banksman._connector import Connection, Connector, OpenConnection, Wiring
+from banksman._connector import Connection, OpenConnection
 from banksman._version import __version__
 from banksman.catalog import Registry
 from banksman.config import Config
-from banksman.errors import BanksmanError, NotApproved, PlanError, StorageError, UnknownName, UsageError
+from banksman.errors import NotApproved, PlanError, StorageError, UnknownName, UsageError
 from banksman.ledger import Draft, Entry, Ledger
-from banksman.plan import Runbook, bind_inputs, build, check
+from banksman.plan import Runbook, bind_inputs, build
 from banksman.plan import load as load_runbook
 from banksman.preview import Preview
 from banksman.runtime import (
+    Accounts,
     DbosEngine,
     Engine,
     Execution,
@@ -46,10 +46,10 @@ class Hub:
     """Holds connections, ledger and engine. Use it as an async context manager, on one event loop.
 
         async with Hub(config) as hub:
-            run = await hub.create(load_runbook("reorder.yaml"), {"days": 2})
-            preview = await hub.preview(run)
-            await hub.approve(run, preview.digest)
-            state = await hub.carry_out(run)
+            plan = load_runbook("reorder.yaml")
+            preview = await hub.preview(plan)        # nothing is recorded, nothing is written
+            run = await hub.create(plan, {"days": 2})
+            state = await hub.carry_out(run)         # waits for `approve`, by anybody, from anywhere
 
     Args:
         config: what is configured.
@@ -74,9 +74,7 @@ class Hub:
         self.registry = registry or Registry()
         self.progress = progress
         self._durable = durable
-        self._inner = inner
-        self._observers = observers
-        self._open: dict[str, asyncio.Future[OpenConnection]] = {}
+        self.accounts = Accounts(config, self.registry, inner=inner, observers=observers)
         self._ledger: Ledger | None = None
         self._locks: Locks | None = None
         self._engine: Engine | None = None
@@ -100,10 +98,7 @@ class Hub:
             await self._news.close()
         if self._engine is not None:
             await self._engine.close()
-        for opened in self._open.values():
-            with contextlib.suppress(BanksmanError):
-                await (await opened).aclose()
-        self._open.clear()
+        await self.accounts.close()
         if self._ledger is not None:
             self._ledger.close()
         if self._locks is not None:
@@ -129,9 +124,9 @@ class Hub:
             self._news = News(self.ledger)
             self._around = Surroundings(
                 ledger=self.ledger,
-                connect=self.connect,
-                connections=_Connections(self),
-                versions={"banksman": __version__},
+                connect=self.accounts.connect,
+                connections=self.accounts,
+                versions=lambda plan: {"banksman": __version__, **self.accounts.versions(plan)},
                 progress=self._on_progress,
                 news=self._news.next,
             )
@@ -142,86 +137,18 @@ class Hub:
             self.progress(state, entry)
 
     def connection(self, name: str) -> Connection:
-        """A configured connection.
-
-        Raises:
-            UnknownName: there is none of that name.
-            ConfigError: its settings do not fit.
-        """
-        if name not in self.config.connections:
-            hint = f"Add it to {self.config.path or 'banksman.yaml'} (`banksman init` writes one)."
-            raise UnknownName("connection", name, self.config.connections, hint=hint)
-        return self.config.connection(name, self.registry.get(name.split(":", 1)[0]))
+        """A configured connection; see `Accounts.connection`."""
+        return self.accounts.connection(name)
 
     async def connect(self, name: str) -> OpenConnection:
-        """A connection in use; opened once, then shared.
-
-        Raises:
-            UnknownName, ConfigError: as `connection`; also where a secret cannot be found.
-        """
-        known = self._open.get(name)
-        if known is None:
-            known = self._open[name] = asyncio.get_running_loop().create_future()
-            try:
-                known.set_result(self._connect(name))
-            except BanksmanError as error:
-                del self._open[name]
-                known.set_exception(error)
-                known.exception()
-                raise
-        return await asyncio.shield(known)
-
-    def _connect(self, name: str) -> OpenConnection:
-        connection = self.connection(name)
-        connector = self.registry.get(connection.system)
-        wiring = Wiring(
-            auth=self._auth(connector, connection),
-            observers=self._observers(name) if self._observers else (),
-            inner=self._inner(name) if self._inner else None,
-        )
-        return OpenConnection(connector, connection, connector.open(connector, connection, wiring))
-
-    def _auth(self, connector: Connector, connection: Connection) -> Any:
-        from banksman import auth
-
-        if not connector.auth:
-            return None
-        # Only a rotating refresh token has to outlive the process; opening the vault may ask the keyring for its key.
-        rotating = connection.auth.get("kind") == auth.OAuth2Refresh.kind
-        store = auth.Vault.open(self.config.home / "vault") if rotating else None
-        return auth.build(connector.auth, connection.auth, connection=connection.name, store=store)
+        """A connection in use; see `Accounts.connect`."""
+        return await self.accounts.connect(name)
 
     # Runs
 
     async def check(self, plan: Runbook) -> list[str]:
-        """The problems of a plan against the actions there are; systems that describe themselves are asked.
-
-        Raises:
-            CallError: a system cannot be asked. That is no problem of the plan.
-        """
-        known: dict[str, Mapping[str, Action[Any, Any]] | UsageError] = {}
-        for step in plan.steps.values():
-            for call in step.ways:
-                with contextlib.suppress(UsageError):
-                    name = plan.connection_of(call)
-                    if name not in known:
-                        known[name] = await self._actions_of(name)
-
-        def lookup(connection: str, action: str) -> Action[Any, Any]:
-            actions = known.get(connection)
-            if isinstance(actions, UsageError):
-                raise actions
-            if actions is None or action not in actions:
-                raise UnknownName("action", action, actions or {})
-            return actions[action]
-
-        return check(plan, lookup)
-
-    async def _actions_of(self, connection: str) -> Mapping[str, Action[Any, Any]] | UsageError:
-        try:
-            return await (await self.connect(connection)).actions()
-        except UsageError as error:
-            return error
+        """The problems of a plan against the actions there are; see `Accounts.check`."""
+        return await self.accounts.check(plan)
 
     async def create(
         self,
@@ -373,7 +300,7 @@ class Hub:
         assert state.preview is not None
         if how == "flag":
             items = [*state.preview.items.values(), *state.preview.alternatives.values()]
-            guard.require_unattended(items, _Connections(self))
+            guard.require_unattended(items, self.accounts)
         approval = guard.Approval(state.preview.digest, self.config.user, how, "")
         await self.ledger.append(Draft(state.id, "approval.given", "", approval.document()))
 
@@ -493,22 +420,6 @@ class Hub:
         if found.effect.changes:
             raise UsageError(f"{action} changes something; run it as a plan of one step")
         return plain(await opened.read(found, arguments))
-
-
-class _Connections(Mapping[str, Connection]):
-    """The configured connections, checked when they are asked for."""
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-
-    def __getitem__(self, name: str) -> Connection:
-        return self._hub.connection(name)
-
-    def __iter__(self) -> Any:
-        return iter(self._hub.config.connections)
-
-    def __len__(self) -> int:
-        return len(self._hub.config.connections)
 
 
 def new_run_id() -> str:

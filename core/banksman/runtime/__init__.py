@@ -1,5 +1,6 @@
 """The durable engine, the execution of a run, and its undo."""
 
+from banksman.runtime._accounts import Accounts
 from banksman.runtime._engine import APPLICATION_VERSION, DbosEngine, Engine, LocalEngine
 from banksman.runtime._execution import Execution, Progress, Surroundings
 from banksman.runtime._locks import FileLocks, Locks, PostgresLocks, locks_for
@@ -11,6 +12,7 @@ from banksman.runtime._writing import Stopping, broke, told
 
 __all__ = [
     "APPLICATION_VERSION",
+    "Accounts",
     "CallState",
     "DbosEngine",
     "Engine",

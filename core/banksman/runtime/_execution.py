@@ -36,7 +36,8 @@ class Surroundings:
     ledger: Ledger
     connect: Connect
     connections: Mapping[str, Connection]
-    versions: Mapping[str, str] = field(default_factory=dict)
+    #: Says which code a plan is previewed and run by.
+    versions: Callable[[Runbook], Mapping[str, str]] = lambda plan: {}
     progress: Progress | None = None
     #: How many calls of one run may be under way at once.
     width: int = 64
@@ -154,7 +155,7 @@ class Execution:
             stage=stage,
             requester=state.requester,
             expires=expires,
-            versions={**self.around.versions, "rules": VERSION},
+            versions={**self.around.versions(plan), "rules": VERSION},
             plan=state.plan,
             inputs=state.inputs,
             items=look.items,
