@@ -103,6 +103,10 @@ class _Enough(Exception):
     """No plan came of it; the text says why a person is needed."""
 
 
+class _Left(Exception):
+    """The process shuts down; `resume` goes on."""
+
+
 class _Pursuit:
     """One goal in this process. What it has to know again after a crash is in the ledger."""
 
@@ -166,6 +170,8 @@ class _Pursuit:
                     await self._replan(trouble)
             except _Enough as enough:
                 await self._to_person(str(enough))
+            except _Left:
+                pass
         return self.state()
 
     async def _plan(self) -> None:
@@ -205,13 +211,14 @@ class _Pursuit:
 
         Raises:
             _Enough: the model was asked often enough, cannot be asked, or says that there is no plan.
+            _Left: the process shuts down.
         """
         problems: Sequence[str] = ()
         while True:
             if self._asked >= self.most:
                 raise _Enough(f"the model was asked {self._asked} times, and no plan of it has led to the goal")
             try:
-                plan = await (self.planner.repair(problems) if problems else ask())
+                plan = await self._unless_left(self.planner.repair(problems) if problems else ask())
                 # Whatever a model writes there, the goal is the person's.
                 plan = plan.model_copy(update={"goal": self.state().goal})
                 await accept(plan)
@@ -228,6 +235,20 @@ class _Pursuit:
             else:
                 self.show("planned", "\n".join(f"{name}: {step.action}" for name, step in plan.steps.items()))
                 return
+
+    async def _unless_left(self, asking: Awaitable[Runbook]) -> Runbook:
+        """A model may think for minutes; whoever wants to stop does not wait for it."""
+        answer = asyncio.ensure_future(asking)
+        stop = asyncio.ensure_future(self.hub.around.stopping.wait())
+        try:
+            await asyncio.wait([answer, stop], return_when=asyncio.FIRST_COMPLETED)
+            if stop.done():
+                raise _Left
+            return answer.result()
+        finally:
+            stop.cancel()
+            answer.cancel()
+            await asyncio.gather(answer, stop, return_exceptions=True)
 
     async def _to_person(self, why: str) -> None:
         tried = [

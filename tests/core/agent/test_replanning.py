@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+from pydantic_ai.messages import ModelMessage, ModelResponse
+from pydantic_ai.models.function import AgentInfo, FunctionModel
 
 from banksman.agent import Remedy, pursue, remedy_of, resume
 from banksman.errors import UsageError
@@ -282,11 +285,12 @@ async def test_an_error_message_reaches_the_model_only_cut_and_quoted(desk: Desk
 # After a crash
 
 
+class Killed(BaseException):
+    """The process ends here."""
+
+
 async def test_a_planned_run_needs_no_model_to_finish(desk: Desk, sandbox: DeskSandbox):
     desk.answers = [None]
-
-    class Killed(BaseException):
-        pass
 
     async def die(state: Any) -> None:
         raise Killed
@@ -342,11 +346,11 @@ async def test_a_crash_does_not_start_the_count_anew_but_a_person_does(desk: Des
     wrong = fenced(PLAN.replace("set_status", "set_state"))
 
     def stop(shown: str) -> str:
-        raise KeyboardInterrupt
+        raise Killed
 
     run = await desk.hub.begin(GOAL, model="function:script")
     script = Script(wrong, wrong, stop)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         await resume(desk.hub, run, model=script.model, approve=desk.approve, show=desk.show, most=5)
     again = Script(wrong)
     state = await resume(desk.hub, run, model=again.model, approve=desk.approve, show=desk.show, most=5)
@@ -355,3 +359,20 @@ async def test_a_crash_does_not_start_the_count_anew_but_a_person_does(desk: Des
     anew = Script(wrong)
     await resume(desk.hub, run, model=anew.model, approve=desk.approve, show=desk.show, most=5)
     assert len(anew.asked) == 5
+
+
+async def test_whoever_stops_does_not_wait_for_the_model(desk: Desk):
+    thinking = asyncio.Event()
+
+    async def think(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        thinking.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    model = FunctionModel(think)
+    work = asyncio.ensure_future(pursue(desk.hub, GOAL, model=model, approve=desk.approve, show=desk.show))
+    await thinking.wait()
+    desk.hub.around.stopping.set()
+    state = await work
+    assert state.status == "new", "nothing is decided: it can be resumed"
+    assert desk.kinds(state.id) == ["run.created", "model.asked"]
