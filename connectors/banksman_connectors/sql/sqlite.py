@@ -41,6 +41,7 @@ _NEVER: Final = frozenset(
 _UNSAFE: Final = frozenset({"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer", "zipfile", "fsdir"})
 _RANDOM: Final = frozenset({"random", "randomblob", "changes", "total_changes", "last_insert_rowid"})
 _CLOCKS: Final = frozenset({"date", "time", "datetime", "julianday", "unixepoch", "strftime", "timediff"})
+_OLDEST: Final = (3, 37)
 _EVERY: Final = 20_000  # instructions of SQLite's machine between looks at the clock
 
 
@@ -54,6 +55,10 @@ class SqliteSession(Session):
         self._mode = Mode.OWN
         self._deadline = 0.0
         self._path = path
+        if sqlite3.sqlite_version_info < _OLDEST:
+            raise ConfigError(
+                f"SQLite {sqlite3.sqlite_version} is too old", hint="3.37 or newer knows RETURNING and STRICT."
+            )
         if not path.is_file():
             raise ConfigError(f"there is no database file {path}", hint="Correct `settings.url` of the connection.")
         try:
@@ -71,6 +76,7 @@ class SqliteSession(Session):
             for pragma in ("foreign_keys = ON", "trusted_schema = OFF", "query_only = ON"):
                 self._connection.execute(f"PRAGMA {pragma}")
             self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+            self._file = _identity(path)
         except sqlite3.Error as error:
             raise from_sqlite(error) from None
         self._connection.set_authorizer(self._authorize)
@@ -156,7 +162,8 @@ class SqliteSession(Session):
 
     @property
     def usable(self) -> bool:
-        return not self.in_transaction and self._path.is_file()
+        # Another file may have been put in its place.
+        return not self.in_transaction and _identity(self._path) == self._file
 
     def about(self) -> str:
         return f"SQLite {sqlite3.sqlite_version}, {self._path}"
@@ -177,6 +184,14 @@ class SqliteSession(Session):
         # A date function is a clock only when it is asked for the present: `now`, or no argument at all.
         asked = any(isinstance(text, str) and text.strip().lower() == "now" for text in texts)
         return functions & (_RANDOM | _CLOCKS if asked else _RANDOM)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _text(raw: bytes) -> str | bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -100,6 +101,18 @@ async def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     missing = tmp_path / "none.db"
     assert isinstance(await refusal(opened(f"sqlite:///{missing}")), ConfigError)
     assert not os.path.exists(missing)  # noqa: ASYNC240, PTH110
+
+
+async def test_a_file_that_was_replaced_is_opened_anew(sqlite_shop: Shop, tmp_path: Path) -> None:
+    clerk = sqlite_shop.clerk()
+    assert await clerk.rows("SELECT count(*) AS n FROM orders") == [{"n": 3}]
+    other = tmp_path / "other.db"
+    connection = sqlite3.connect(other)
+    connection.executescript("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+    connection.close()
+    os.replace(other, sqlite_shop.url.removeprefix("sqlite:///"))  # noqa: PTH105
+    assert await clerk.rows("SELECT count(*) AS n FROM orders") == [{"n": 0}]
+    await clerk.opened.aclose()
 
 
 async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -192,6 +193,16 @@ def _outside_of_texts(sent: str, dialect: Dialect) -> str:
 )
 def test_what_is_sent_is_put_together_from_what_was_read(dialect: Dialect, statement: str, sent: str) -> None:
     assert rendered(parse_query(statement, dialect, production=False).text) == sent
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "text", ["(" * 5000 + "1" + ")" * 5000, "NOT " * 5000 + "1", "1 + " * 5000 + "1", "- " * 5000 + "1"]
+)
+def test_a_statement_that_is_nested_without_end_is_read_or_refused(dialect: Dialect, text: str) -> None:
+    for judge, statement in ((parse_query, f"SELECT {text}"), (parse_write, f"DELETE FROM t WHERE a = {text}")):
+        with contextlib.suppress(Rejected):
+            judge(statement, dialect, production=True)
 
 
 def test_a_returning_of_the_statement_is_left_out() -> None:

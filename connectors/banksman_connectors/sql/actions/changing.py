@@ -66,7 +66,7 @@ async def execute(api: SqlApi, statement: str, parameters: dict[str, Any] | None
     return await api.preparing(prepare)
 
 
-@write("insert", effect=Effect.WRITE, targets=("table", "rows"), undo=take_back, reconcile=find_change, docs=_INSERT)
+@write("insert", effect=Effect.WRITE, targets=("table",), undo=take_back, reconcile=find_change, docs=_INSERT)
 async def insert(api: SqlApi, table: str, rows: list[dict[str, Any]]) -> Change[Changed]:
     """Insert rows into one table.
 
