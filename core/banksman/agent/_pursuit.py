@@ -148,7 +148,7 @@ class _Pursuit:
         self._asked += 1
         await self._record("model.asked", **asdict(question))
         what = {"plan": "a plan", "replan": "a plan for the rest", "repair": "the plan to be mended"}[question.purpose]
-        self.show("asking", f"asking {question.model} for {what} ({self._asked} of {self.most})")
+        self.show("asking", f"{question.model}, for {what} ({self._asked} of {self.most})")
 
     async def _on_answer(self, answer: Answer) -> None:
         await self._record("model.answered", **{**asdict(answer), "problems": list(answer.problems)})
@@ -319,5 +319,5 @@ class _Pursuit:
             opened = await self.hub.connect(name)
             return Offer(name, opened.connection.environment.value, await opened.actions())
         except BanksmanError as error:
-            self.show("left_out", f"{name} is left out: {error}")
+            self.show("left_out", f"{name}: {error}")
             return None
