@@ -175,12 +175,18 @@ Undo = Callable[[Receipt[Any]], "BoundCall | Irreversible"]
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """Which call of which run is being prepared: what bodies may know of the run. `call` is as placeholders name it."""
+    """Which call of which run is being prepared: what bodies may know of the run.
+
+    Attributes:
+        call: its id, as placeholders name it.
+        kept: whether later steps of the preview shall see what is prepared. An alternative is looked at and forgotten.
+    """
 
     key: str = ""
     nonce: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     call: str = ""
+    kept: bool = True
 
 
 _context: ContextVar[CallContext] = ContextVar("banksman_call", default=CallContext())

@@ -102,11 +102,11 @@ class SqlApi:
             return await self._thread(lambda: self._alone(Mode.WRITE, job))
         async with rehearsal.turn:
             # A preview may look at the same call twice; its effect must be there once.
-            key = self.call_key
-            if key and key in rehearsal.prepared:
+            key, kept = self.call_key, call_context().kept
+            if key and kept and key in rehearsal.prepared:
                 return rehearsal.prepared[key]  # type: ignore[no-any-return]
-            made = await self._thread(lambda: rehearsal.write(job))
-            if key:
+            made = await self._thread(lambda: rehearsal.write(job, keep=kept))
+            if key and kept:
                 rehearsal.prepared[key] = made
             return made
 

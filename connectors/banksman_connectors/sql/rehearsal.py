@@ -40,6 +40,10 @@ class Stage:
     results: dict[str, Plain] = field(default_factory=dict)
     drawn: set[Any] = field(default_factory=set)
 
+    def aside(self) -> Stage:
+        """A copy, for a step whose effects are not to be remembered."""
+        return Stage(dict(self.marks), dict(self.results), set(self.drawn))
+
     def token(self, path: str) -> Any:
         """The placeholder of a part of the result that is being prepared; `PENDING` outside of a preview."""
         context = call_context()
@@ -113,15 +117,15 @@ class Rehearsal:
                     session.control("SET TRANSACTION READ ONLY")
                 return job(session, self.stage)
 
-    def write(self, job: Callable[[Session, Stage], T]) -> T:
-        """Run a job that changes rows; what it did stays visible to later jobs."""
+    def write(self, job: Callable[[Session, Stage], T], *, keep: bool = True) -> T:
+        """Run a job that changes rows; what it did stays visible to later jobs, unless it is only looked at."""
         with self._thread:
             if self.session is None and not self._over:
                 self._begin()
             session = self._running()
             try:
-                with session.point(keep=True):
-                    return job(session, self.stage)
+                with session.point(keep=keep):
+                    return job(session, self.stage if keep else self.stage.aside())
             finally:
                 if not session.in_transaction:
                     self._end("the database gave the transaction of the preview up")

@@ -180,6 +180,8 @@ class Look:
         opened = {call.connection for call in calls}
         for name in opened:
             await self._rehearse(name)
+        for call in calls:
+            await self._consider_alternatives(call)
         async with anyio.create_task_group() as group:
             for call in calls:
                 if not await self._in_order(call):
@@ -206,7 +208,7 @@ class Look:
             return False
         return action.effect.changes and bool(getattr(opened.api, "rehearses", False))
 
-    async def _look(self, call: Ready) -> Any:
+    async def _look(self, call: Ready, *, kept: bool = True) -> Any:
         """An item, an output with its stale reads, a reason to defer (`_Later`), or an error."""
         stale: list[str] = []
         token = _stale.set(stale)
@@ -221,7 +223,9 @@ class Look:
             if action.effect.changes:
                 if doubt:
                     return _Later(doubt)
-                return await self._prepare(call, opened, action, stale, waits)
+                return await self._prepare(call, opened, action, stale, waits, kept)
+            if not kept:
+                return _Later("a read is not looked at before it is needed")
             if waits and not self._covered(opened, action, call.arguments):
                 return _Later("it reads by a value that exists only once the writes before it have run")
             output = plain(await opened.read(action, call.arguments))
@@ -232,10 +236,10 @@ class Look:
             _stale.reset(token)
 
     async def _prepare(
-        self, call: Ready, opened: OpenConnection, action: Action[Any, Any], stale: list[str], waits: bool
+        self, call: Ready, opened: OpenConnection, action: Action[Any, Any], stale: list[str], waits: bool, kept: bool
     ) -> Any:
         try:
-            with preparing(CallContext(self.key(call.id), self.nonce, call=call.id)):
+            with preparing(CallContext(self.key(call.id), self.nonce, call=call.id, kept=kept)):
                 change = await opened.prepare(action, call.arguments)
         except BanksmanError as error:
             # What a body cannot do with a placeholder, it may well do with the value.
@@ -290,19 +294,22 @@ class Look:
             item = replace(item, follows=(rehearsed,)) if rehearsed else item
             self._last_rehearsed[item.connection] = item.call
         self.items[call.id] = item
+        self.alternatives.pop(call.id, None)
         self._pending_steps.add(call.step)
         created = item.before is None
         full = {**_fields(item.result), **_fields(item.after)} if created else item.after
         after = None if item.after is None else full
         self.overlay.put(item.connection, item.entity, Pending(call.id, item.key, after, created), item.touches)
-        await self._consider_alternatives(call)
         self._machine.succeed(call.id, item.result)
 
     def _wave_writers(self, call: Ready) -> set[str]:
         return {other for other, item in self.items.items() if item.step == call.step or other not in call.reads}
 
     async def _consider_alternatives(self, call: Ready) -> None:
-        """Look at the other ways too: the run may need them, and may only do what was shown."""
+        """Look at the other ways too: the run may need them, and may only do what was shown.
+
+        Before the call itself is looked at, since they come to pass only where it does not.
+        """
         if call.way:
             return
         for way in range(1, len(self.plan.steps[call.step].ways)):
@@ -310,7 +317,8 @@ class Look:
                 other = self._machine.other_way(call, way)
             except BadReference:
                 continue  # it will fail as well if it is ever needed
-            result = await self._look(other)
+            await self._rehearse(other.connection)
+            result = await self._look(other, kept=False)
             if isinstance(result, Item):
                 self.alternatives[other.id] = result
 

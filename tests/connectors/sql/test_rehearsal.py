@@ -255,3 +255,13 @@ async def test_reading_in_a_preview_locks_nobody_out_of_sqlite(sqlite_shop: Shop
     other.execute("INSERT INTO journal VALUES ('again', 1)")
     other.close()
     await clerk.opened.aclose()
+
+
+async def test_an_alternative_is_looked_at_and_forgotten(clerk: Clerk) -> None:
+    async with clerk.api.rehearsal():
+        with preparing(CallContext("run.a~1", NONCE, call="a~1", kept=False)):
+            await clerk.execute("DELETE FROM orders WHERE id = 10")
+        assert await count(clerk) == 3
+        with step("a"):
+            await clerk.execute("DELETE FROM orders WHERE id = 11")
+        assert await count(clerk) == 2

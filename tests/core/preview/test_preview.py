@@ -509,3 +509,13 @@ def test_a_number_filled_into_a_form_is_its_digits():
         ("[0].headers.x", "17", ABSENT_FIELD),
         ("[0].body.form[0][1]", "17", "18"),
     ]
+
+
+async def test_an_alternative_is_looked_at_as_if_the_first_way_had_not_been(opened):
+    found, _ = await look(
+        opened,
+        "  a: {action: shelf.books.lend, with: {id: 1}, else_try: [{action: shelf.books.burn, with: {id: 1}}]}\n"
+        "  b: {action: shelf.books.get, with: {id: 1}, after: [a]}\n",
+    )
+    assert found.alternatives["a~1"].before["lent"] is False
+    assert found.items["a"].before["lent"] is False
