@@ -105,15 +105,11 @@ async def save(run: str, file: Path, /, *, session: Annotated[Session, Hidden]) 
 
 
 def _runbook_text(plan: Any, file: Path) -> str:
-    import yaml
+    from banksman.cli import documents
+    from banksman.plan import build, dump
 
-    from banksman.cli.documents import dump
-    from banksman.plan import build
-
-    document = build(plan).document()
-    if file.suffix == ".json":
-        return dump(document, indent=2) + "\n"
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+    runbook = build(plan)
+    return documents.dump(runbook.document(), indent=2) + "\n" if file.suffix == ".json" else dump(runbook)
 
 
 @app.command
