@@ -53,7 +53,7 @@ class Argument:
         """The inverse of `document`."""
         padded = [*row, *[None] * (7 - len(row))]
         name, place, required, wire, style, explode, media = padded
-        return cls(name, place, wire or name, bool(required), style, explode, media)
+        return cls(name, place, name if wire is None else wire, bool(required), style, explode, media)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,19 +64,25 @@ def shorten(name: str) -> str:
     return f"{name[: MAX_LENGTH - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def unique(name: str, taken: set[str], other: Callable[[], str] | None = None) -> str:
-    """The name if it is free, else the other, else the first with a number; it is taken from then on."""
-    if name not in taken:
-        taken.add(name)
-        return name
-    if other is not None and (second := other()) not in taken:
-        taken.add(second)
-        return second
-    number = 2
-    while f"{name}_{number}" in taken:
-        number += 1
-    taken.add(f"{name}_{number}")
-    return f"{name}_{number}"
+class Names:
+    """Names given out, each once. Counts, so that a thousand equal names cost no more than others."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._next: dict[str, int] = {}
+
+    def free(self, name: str, other: Callable[[], str] | None = None) -> str:
+        """The name if it is free, else the other, else the first with a number; it is taken from then on."""
+        if name in self._taken and other is not None:
+            second = other()
+            name = name if second in self._taken else second
+        chosen = name
+        while chosen in self._taken:
+            number = self._next.get(name, 2)
+            self._next[name] = number + 1
+            chosen = f"{name}_{number}"
+        self._taken.add(chosen)
+        return chosen
 
 
 def system_name(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from banksman.catalog.entry import Report
+from banksman.catalog.naming import Names
 from banksman.catalog.reading import Bounds, DescriptionError
 
 Json = dict[str, Any]
@@ -76,7 +77,7 @@ class Schemas:
         self._report = report
         self._left = (bounds or Bounds()).written
         self._names: dict[str, str] = {}
-        self._taken: set[str] = set()
+        self._given = Names()
         self._waiting: list[tuple[str, str]] = []
         self._flat = flat_references
         self._known_broken: dict[str, Json] = {}
@@ -127,11 +128,7 @@ class Schemas:
 
     def _named(self, reference: str) -> str:
         last = unquote(reference.rpartition("/")[2]).replace("~1", "/").replace("~0", "~")
-        base = _SAFE.sub("_", last)[:100] or "schema"
-        name, number = base, 2
-        while name in self._taken:
-            name, number = f"{base}_{number}", number + 1
-        self._taken.add(name)
+        name = self._given.free(_SAFE.sub("_", last)[:100] or "schema")
         self._names[reference] = name
         self._waiting.append((name, reference))
         return name

@@ -215,18 +215,31 @@ def _identity(path: Path) -> tuple[int, int, int, int]:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def references(schema: Any) -> Iterator[str]:
-    """The names of the shared schemas that a schema refers to."""
+def subschemas(schema: Any) -> Iterator[Json]:
+    """The schema and all within it, without the values that it only mentions (`default`, `enum`)."""
     waiting = [schema]
     while waiting:
-        value = waiting.pop()
-        if type(value) is dict:
-            reference = value.get("$ref")
-            if type(reference) is str:
-                yield reference.removeprefix("#/$defs/")
-            waiting.extend(inner for inner in value.values() if type(inner) in (dict, list))
-        else:
-            waiting.extend(inner for inner in value if type(inner) in (dict, list))
+        held = waiting.pop()
+        if type(held) is not dict:
+            continue
+        yield held
+        for key, value in held.items():
+            if key in _MAPS and type(value) is dict:
+                waiting.extend(value.values())
+            elif key in _INNER:
+                waiting.extend(value if type(value) is list else (value,))
+
+
+_MAPS = frozenset({"properties", "patternProperties", "$defs"})
+_INNER = frozenset({"items", "prefixItems", "allOf", "anyOf", "oneOf", "not", "additionalProperties"})
+
+
+def references(schema: Any) -> Iterator[str]:
+    """The names of the shared schemas that a schema refers to."""
+    for held in subschemas(schema):
+        reference = held.get("$ref")
+        if type(reference) is str:
+            yield reference.removeprefix("#/$defs/")
 
 
 def without_read_only(schema: Json) -> Json:

@@ -10,6 +10,10 @@ from banksman.catalog.schemas import Broken, Json, Schemas
 
 #: Bodies with more members stay one argument.
 MOST_MEMBERS = 64
+#: So do bodies put together of more parts.
+MOST_PARTS = 64
+#: Operations with more arguments are refused.
+MOST_ARGUMENTS = 1000
 _UNFIT = re.compile(r"[^A-Za-z0-9_.-]+")
 _NAME_LENGTH = 64
 
@@ -41,6 +45,8 @@ class Arguments:
         if (place, wire) in self._seen:
             return
         self._seen.add((place, wire))
+        if len(self.list) >= MOST_ARGUMENTS:
+            raise Broken(f"it takes more than {MOST_ARGUMENTS:,} arguments")
         name = self._free(wire, place)
         self.list.append(Argument(name, place, wire, required, style, explode, media))
         self.properties[name] = schema
@@ -73,6 +79,7 @@ class Members:
         self._schemas = schemas
         self.properties: Json = {}
         self.required: set[str] = set()
+        self._taken: set[int] = set()
 
     def take(self, raw: Any, hops: int = 12) -> bool:
         """Take the members of `raw`; False where it is more than a list of members."""
@@ -82,6 +89,12 @@ class Members:
             schema = self._schemas.follow(raw)
         except Broken:
             return False
+        # Each part once: parts that refer to each other would otherwise multiply.
+        if id(schema) in self._taken:
+            return True
+        self._taken.add(id(schema))
+        if len(self._taken) > MOST_PARTS:
+            return False
         if schema.get("type", "object") not in ("object", ["object"], ["object", "null"]):
             return False
         if not all(_only_requires(schema.get(key)) for key in ("anyOf", "oneOf")):
@@ -89,7 +102,8 @@ class Members:
         extra = schema.get("additionalProperties")
         if (type(extra) is dict and extra) or "patternProperties" in schema or "not" in schema:
             return False
-        for part in schema.get("allOf") or ():
+        parts = schema.get("allOf")
+        for part in parts if type(parts) is list else ():
             if not self.take(part, hops - 1):
                 return False
         return self._own(schema)

@@ -85,7 +85,7 @@ def _written(raw: Json, place: str, swagger: bool) -> tuple[str | None, bool | N
     if swagger:
         if raw.get("type") != "array":
             return None, None, None
-        style, explode = _COLLECTIONS.get(raw.get("collectionFormat", "csv"), ("form", False))
+        style, explode = _COLLECTIONS.get(str(raw.get("collectionFormat", "csv")), ("form", False))
         if place in ("path", "header"):
             return None, None, None
         return style, explode, None
@@ -225,14 +225,14 @@ def output(schemas: Schemas, operation: Json, swagger: bool, document: Json) -> 
         if type(produces) is list and any("json" in str(m) for m in produces):
             media = "application/json"
         schema = answer.get("schema")
-        return (schemas.schema(schema) if schema else None), ("" if "json" in media else media), headers
+        return ((schemas.schema(schema) or None) if schema else None), ("" if "json" in media else media), headers
     content = answer.get("content")
     if type(content) is not dict or not content:
         return None, "", headers
     media = _preferred(content)
     held = content[media]
     schema = held.get("schema") if type(held) is dict else None
-    return (schemas.schema(schema) if schema else None), ("" if "json" in media else media), headers
+    return ((schemas.schema(schema) or None) if schema else None), ("" if "json" in media else media), headers
 
 
 _TOKENS = {"pagetoken": "token", "nexttoken": "token", "cursor": "token", "continuationtoken": "token"}

@@ -15,7 +15,7 @@ from banksman.catalog import effects
 from banksman.catalog.compile._arguments import Arguments
 from banksman.catalog.compile._model import first_sentence
 from banksman.catalog.entry import Body, Entry, Place, Provider, Refusal, Report
-from banksman.catalog.naming import snake, unique
+from banksman.catalog.naming import Names, snake
 from banksman.catalog.schemas import Broken, Json
 
 _TAG = re.compile(r"<[^<>]{1,200}>")
@@ -46,7 +46,7 @@ class Aws:
         self._pages = _object((paginators or {}).get("pagination"))
         self._waiting: list[str] = []
         self._asked: set[str] = set()
-        self._taken: set[str] = set()
+        self._names = Names()
         self.report = Report()
         self.metadata = _object(document.get("metadata"))
         prefix = str(self.metadata.get("endpointPrefix", ""))
@@ -92,7 +92,7 @@ class Aws:
         output = _object(operation.get("output")).get("shape")
         description = _plain(operation.get("documentation"), 4000)
         summary = first_sentence(description)
-        own = unique(snake(name), self._taken)
+        own = self._names.free(snake(name))
         entry = Entry(
             name=f"{self.provider.name}.{own}",
             system=self.provider.name,
@@ -102,7 +102,7 @@ class Aws:
             arguments=tuple(arguments.list),
             body=Body(media) if media else None,
             input=arguments.schema(),
-            output=self._reference(output) if type(output) is str else None,
+            output=(self._reference(output) or None) if type(output) is str else None,
             summary=summary,
             description="" if description == summary else description,
             deprecated=operation.get("deprecated") is True,
@@ -126,7 +126,7 @@ class Aws:
         shape = _object(self._shapes.get(str(_object(operation.get("input")).get("shape"))))
         payload = shape.get("payload")
         required = shape.get("required")
-        required = set(required) if type(required) is list else set()
+        required = {name for name in required if type(name) is str} if type(required) is list else set()
         rest = protocol.startswith("rest")
         media = ""
         for name, member in _object(shape.get("members")).items():
@@ -157,9 +157,9 @@ class Aws:
         """A simple shape in place; a reference to one that has members."""
         shape = _object(self._shapes.get(name))
         kind = shape.get("type")
-        if kind in _SIMPLE:
-            return self._simple(shape, str(kind))
-        if kind is None:
+        if type(kind) is str and kind in _SIMPLE:
+            return self._simple(shape, kind)
+        if type(kind) is not str:
             self.report.note(f"shape {name[:100]!r} is not in the model; anything is taken there")
             return {}
         if name not in self._asked:
@@ -195,7 +195,7 @@ class Aws:
             schema["properties"] = members
         required = shape.get("required")
         if type(required) is list and required:
-            schema["required"] = list(dict.fromkeys(name for name in required if name in members))
+            schema["required"] = list(dict.fromkeys(name for name in required if type(name) is str and name in members))
         if shape.get("union") is True:
             schema["maxProperties"] = 1
         return schema

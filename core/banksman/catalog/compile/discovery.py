@@ -10,7 +10,7 @@ from banksman.catalog import effects
 from banksman.catalog.compile._arguments import Arguments, spread
 from banksman.catalog.compile._model import first_sentence
 from banksman.catalog.entry import Body, Entry, Provider, Refusal, Report
-from banksman.catalog.naming import operation_name, unique
+from banksman.catalog.naming import Names, operation_name
 from banksman.catalog.reading import Bounds, DescriptionError
 from banksman.catalog.schemas import Broken, Json, Schemas
 
@@ -26,7 +26,7 @@ class Discovery:
         self._document = document
         self.report = Report()
         self.schemas = Schemas(document, self.report, self._bounds, flat_references="schemas")
-        self._taken: set[str] = set()
+        self._names = Names()
         root = str(document.get("rootUrl", "")) + str(document.get("servicePath", ""))
         self.provider = Provider(
             name=system,
@@ -80,7 +80,7 @@ class Discovery:
         description = _text(method.get("description"))
         plain = operation_name(place + key, verb, path, self.provider.name)
         entry = Entry(
-            name=f"{self.provider.name}.{unique(plain, self._taken)}",
+            name=f"{self.provider.name}.{self._names.free(plain)}",
             system=self.provider.name,
             operation=identity,
             method=verb.upper(),
@@ -89,7 +89,7 @@ class Discovery:
             arguments=tuple(arguments.list),
             body=body,
             input=arguments.schema(),
-            output=self.schemas.schema(response) if type(response) is dict else None,
+            output=(self.schemas.schema(response) or None) if type(response) is dict else None,
             summary=first_sentence(description),
             description=description,
             deprecated=method.get("deprecated") is True,
@@ -102,7 +102,7 @@ class Discovery:
     def _parameters(self, arguments: Arguments, method: Json, path: str) -> None:
         declared = dict(_objects(method.get("parameters")))
         order = method.get("parameterOrder")
-        first = [name for name in order if name in declared] if type(order) is list else []
+        first = [name for name in order if type(name) is str and name in declared] if type(order) is list else []
         reserved = {name for name in declared if f"{{+{name}}}" in path}
         for name in dict.fromkeys([*first, *declared]):
             raw = declared[name]
@@ -146,7 +146,8 @@ def _objects(held: Any) -> list[tuple[str, Json]]:
 
 def _auth(document: Json) -> dict[str, Json]:
     oauth = document.get("auth")
-    scopes = oauth.get("oauth2", {}).get("scopes") if type(oauth) is dict else None
+    oauth = oauth.get("oauth2") if type(oauth) is dict else None
+    scopes = oauth.get("scopes") if type(oauth) is dict else None
     return {
         "oauth2": {
             "type": "oauth2",

@@ -11,7 +11,7 @@ from banksman.catalog.compile import _exchange, _provider
 from banksman.catalog.compile._arguments import Arguments
 from banksman.catalog.compile._model import first_sentence
 from banksman.catalog.entry import Argument, Entry, Refusal, Report
-from banksman.catalog.naming import operation_name, path_name, unique
+from banksman.catalog.naming import Names, operation_name, path_name
 from banksman.catalog.reading import Bounds, DescriptionError
 from banksman.catalog.schemas import Broken, Json, Schemas
 
@@ -45,7 +45,7 @@ class OpenApi:
         self.report = Report()
         self.schemas = Schemas(document, self.report, self._bounds)
         self.provider = _provider.provider(document, system, base, self.swagger)
-        self._taken: set[str] = set()
+        self._names = Names()
         self._prepared: dict[int, tuple[Any, _exchange.Parameter]] = {}
 
     def definitions(self) -> Iterator[tuple[str, Json]]:
@@ -127,7 +127,7 @@ class OpenApi:
         """Adds what is said in words, the name, and the effect that is concluded from all that."""
         path = entry.described or entry.path
         plain = operation_name(entry.operation, entry.method, path, entry.system)
-        name = unique(plain, self._taken, lambda: path_name(entry.method, path))
+        name = self._names.free(plain, lambda: path_name(entry.method, path))
         entry.name = f"{entry.system}.{name}"
         entry.description = _text(operation.get("description"))[:_LONGEST_TEXT]
         entry.summary = _text(operation.get("summary"))[:400] or first_sentence(entry.description)
