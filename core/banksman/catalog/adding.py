@@ -28,7 +28,7 @@ def add(builder: Builder, found: Iterable[Description], bounds: Bounds | None = 
     A system of the same source is replaced. One that came from elsewhere keeps its name, and the new one gets a number.
     """
     for each in found:
-        description = each if each.chosen else _beside_others(each, builder.sources())
+        description = each if each.chosen else _beside_others(each, builder)
         try:
             compiler, digest = _compiler(description, bounds)
             report = builder.add(compiler, description.source, digest)
@@ -38,9 +38,9 @@ def add(builder: Builder, found: Iterable[Description], bounds: Bounds | None = 
             yield Added(description, report)
 
 
-def _beside_others(description: Description, sources: dict[str, str]) -> Description:
+def _beside_others(description: Description, builder: Builder) -> Description:
     name, number = description.system, 2
-    while sources.get(name, description.source) != description.source:
+    while (builder.source(name) or description.source) != description.source:
         name, number = f"{description.system}_{number}", number + 1
     return replace(description, system=name)
 

@@ -61,9 +61,10 @@ class Builder:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def sources(self) -> dict[str, str]:
-        """The systems in it so far, and where each came from."""
-        return dict(self._connection.execute("SELECT name, source FROM systems ORDER BY name").fetchall())
+    def source(self, system: str) -> str | None:
+        """Where a system that is in it came from; None where it is not in it."""
+        row = self._connection.execute("SELECT source FROM systems WHERE name = ?", (system,)).fetchone()
+        return None if row is None else str(row[0])
 
     def remove(self, system: str) -> None:
         """Take a system out, if it is there."""

@@ -28,6 +28,11 @@ _HTTP = frozenset({"get", "post", "put", "patch", "delete", "head", "options"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _KNOWN = lexicon.READ | lexicon.WRITE | lexicon.DESTROY | lexicon.SEND | lexicon.RELATION
 _DANGER = lexicon.DESTROY | lexicon.SEND
+_PLAIN = _KNOWN - lexicon.NOUNS
+_STRONG_READ = lexicon.READ - lexicon.WEAK_READ
+_FIRST_NOUNS = lexicon.NOUNS - lexicon.ORDERS
+_ENDING = _PLAIN | {"search", "query", "lookup", "preview"}
+_REACHED = lexicon.SENT | lexicon.HOOKS | {"alert", "alerts", "trigger", "triggers", "channel", "channels"}
 
 
 #: Whose policies say who has access.
@@ -90,9 +95,9 @@ def _safe(entry: Entry, said: list[_Said], text: str) -> tuple[Effect, str]:
             continue
         if one.verb in lexicon.NOUNS and not (one.leads and _commands(entry.summary)):
             continue
-        if one is lead and spoken is not None and spoken.verb in lexicon.READ - lexicon.WEAK_READ:
+        if one is lead and spoken is not None and spoken.verb in _STRONG_READ:
             continue  # a noun in the name: the summary says that it is looked up
-        if one is spoken and lead is not None and lead is not spoken and lead.verb in lexicon.READ - lexicon.WEAK_READ:
+        if one is spoken and lead is not None and lead is not spoken and lead.verb in _STRONG_READ:
             continue
         effect = _effect(one, entry, entry.path, text)
         if effect is not None and effect is not Effect.READ:
@@ -124,8 +129,7 @@ def _effect(said: _Said, entry: Entry, path: str, text: str) -> Effect | None:
         return Effect.READ
     if verb == "test" and "permissions" in nouns:
         return Effect.READ
-    reaching = lexicon.SENT | lexicon.HOOKS | {"alert", "alerts", "trigger", "triggers", "channel", "channels"}
-    if verb in ("accept", "test", "ping") and reaching & {*nouns, *said.object, *_resource(path)[-2:]}:
+    if verb in ("accept", "test", "ping") and _REACHED & {*nouns, *said.object, *_resource(path)[-2:]}:
         return Effect.SEND
     if verb in ("test", "verify") and not nouns & lexicon.SENT:
         return Effect.READ if verb == "test" and "returns" in text[:60] else Effect.WRITE
@@ -259,7 +263,7 @@ def _lead(text: str, place: str, method: str, before: str = "", *, aws: bool = F
         said.pop(0)
     if said and said[0] == method and said[0] in _HTTP and said[0] not in ("get", "delete"):
         following = said[1:]
-        if following and following[0] in _KNOWN - lexicon.NOUNS:
+        if following and following[0] in _PLAIN:
             said = following
         elif not following and before and method in ("patch", "put"):
             return _Said("update", words(before), place)
@@ -271,9 +275,9 @@ def _lead(text: str, place: str, method: str, before: str = "", *, aws: bool = F
         return _Said("change", _object(said[1:]), place)
     if len(said) == 2 and said[0] in lexicon.READ and said[1] in ("stop", "start"):
         return _Said(said[1], (said[0],), place)
-    if said[0] in lexicon.NOUNS - lexicon.ORDERS and len(said) > 1 and not aws:
+    if said[0] in _FIRST_NOUNS and len(said) > 1 and not aws:
         for number, word in reversed(list(enumerate(said))[1:]):
-            if word in _KNOWN - lexicon.NOUNS and (number == len(said) - 1 or said[0] not in lexicon.READ):
+            if word in _PLAIN and (number == len(said) - 1 or said[0] not in lexicon.READ):
                 return _Said(word, _object(said[number + 1 :]) or tuple(said[:number]), place)
         if said[0] in ("email", "sms", "label"):
             return None
@@ -283,10 +287,10 @@ def _lead(text: str, place: str, method: str, before: str = "", *, aws: bool = F
             worse = rest[1] if rest[1] not in lexicon.READ else said[0]
             return _Said(worse if worse not in lexicon.READ else said[0], _object(rest[2:]), place)
         return _Said(said[0], _object(rest) or (words(before) if before else ()), place)
-    if len(said) > 1 and said[-1] in (_KNOWN - lexicon.NOUNS) | {"search", "query", "lookup", "preview"}:
+    if len(said) > 1 and said[-1] in _ENDING:
         return _Said(said[-1], tuple(said[:-1]), place)
     for number, word in enumerate(said):
-        if word in _KNOWN - lexicon.NOUNS:
+        if word in _PLAIN:
             return _Said(word, _object(said[number + 1 :]), place)
     return None
 
