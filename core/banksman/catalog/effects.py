@@ -25,7 +25,7 @@ from banksman.catalog.naming import words
 _SEGMENT = re.compile(r"[./:#\s]+|(?<=[a-z0-9])_(?=[A-Z])")
 _BRACED = re.compile(r"\{[^{}]*\}")
 _HTTP = frozenset({"get", "post", "put", "patch", "delete", "head", "options"})
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "QUERY"})
 _KNOWN = lexicon.READ | lexicon.WRITE | lexicon.DESTROY | lexicon.SEND | lexicon.RELATION
 _DANGER = lexicon.DESTROY | lexicon.SEND
 _PLAIN = _KNOWN - lexicon.NOUNS

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.core.catalog.test_aws import model
 from tests.core.catalog.test_discovery import document
+from tests.core.catalog.test_graphql import introspection
 from tests.core.catalog.test_store import pets
 
 _RICH = {
@@ -57,6 +58,7 @@ BASES: dict[str, Any] = {
     "openapi": _openapi(),
     "swagger": _swagger(),
     "discovery": document(),
+    "graphql": introspection(),
     "aws": {**model("rest-json"), "version": "2.0"},
 }
 

@@ -40,7 +40,11 @@ def compiler_for(
     if "shapes" in document and "operations" in document:
         from banksman.catalog.compile.aws import Aws
 
-        return Aws(document, system, paginators=extra)
+        return Aws(document, system, paginators=extra, bounds=bounds)
+    if "__schema" in document or (type(document.get("data")) is dict and "__schema" in document["data"]):
+        from banksman.catalog.compile.graphql import GraphQl
+
+        return GraphQl(document, system, bounds=bounds)
     raise DescriptionError(f"{name}: no known description; known are {_FORMATS}")
 
 

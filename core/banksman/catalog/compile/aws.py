@@ -16,6 +16,7 @@ from banksman.catalog.compile._arguments import Arguments
 from banksman.catalog.compile._model import first_sentence
 from banksman.catalog.entry import Body, Entry, Place, Provider, Refusal, Report
 from banksman.catalog.naming import Names, snake
+from banksman.catalog.reading import Bounds, DescriptionError
 from banksman.catalog.schemas import Broken, Json
 
 _TAG = re.compile(r"<[^<>]{1,200}>")
@@ -40,7 +41,10 @@ class Aws:
         paginators: the service's `paginators-1.json`, if there is one.
     """
 
-    def __init__(self, document: Json, system: str, *, paginators: Json | None = None) -> None:
+    def __init__(
+        self, document: Json, system: str, *, paginators: Json | None = None, bounds: Bounds | None = None
+    ) -> None:
+        self._left = (bounds or Bounds()).written
         self._operations = _object(document.get("operations"))
         self._shapes = _object(document.get("shapes"))
         self._pages = _object((paginators or {}).get("pagination"))
@@ -147,6 +151,9 @@ class Aws:
         return media
 
     def _member(self, member: Json) -> Json:
+        self._left -= 4
+        if self._left < 0:
+            raise DescriptionError("the model repeats itself beyond measure; it is not compiled")
         schema = self._reference(str(member["shape"]))
         text = _plain(member.get("documentation"), 500)
         if text:
