@@ -37,16 +37,20 @@ class Carrier:
         self._stop: asyncio.Future[None] | None = None
         self._shown = ""
 
-    async def carry(self, run: str) -> Exit:
+    async def carry(self, run: str, *, since: int | None = None) -> Exit:
         """Let the hub carry out a run, and follow it to where it goes no further."""
-        return await self.following(run, lambda: self.hub.carry_out(run), decide=True)
+        return await self.following(run, lambda: self.hub.carry_out(run), decide=True, since=since)
 
-    async def following(self, run: str, work: Callable[[], Awaitable[RunState]], *, decide: bool) -> Exit:
+    async def following(
+        self, run: str, work: Callable[[], Awaitable[RunState]], *, decide: bool, since: int | None = None
+    ) -> Exit:
         """Follow a run by its ledger while `work` carries it out, here or in another process.
 
-        With `decide`, previews that wait are decided upon; without, `work` asks `decide` itself.
+        With `decide`, previews that wait are decided upon; without, `work` asks `decide` itself. What was recorded
+        before entry `since`, by default until now, is not told again.
         """
-        self._state = fold(run, self.hub.ledger.entries(run))
+        entries = self.hub.ledger.entries(run)
+        self._state = fold(run, entries if since is None else entries[:since])
         with stop_signals() as self._stop:
             ended = asyncio.ensure_future(work())
             try:
@@ -60,19 +64,20 @@ class Carrier:
             self._catch_up()
             return self._finish()
 
-    async def _step(self, ended: asyncio.Future[Any], decide: bool) -> None:
-        news = self._news()
+    async def _step(self, ended: asyncio.Future[Any] | None, decide: bool) -> None:
+        """Until something new is on record. `ended` is of who carries the run out, where that is this process."""
+        news = self._news()  # first: what is recorded from here on wakes us
         try:
             self._catch_up()
             state = self._state
             assert state is not None
+            assert self._stop is not None
             if decide and state.waits and state.preview is not None and state.preview.digest != self._shown:
                 self._shown = state.preview.digest
                 await self.decide(state)
-                return
-            assert self._stop is not None
-            waited: list[asyncio.Future[Any]] = [news, ended, self._stop]
-            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            elif ended is not None or not _rests(state):
+                waited: list[asyncio.Future[Any]] = [news, self._stop, *([ended] if ended is not None else [])]
+                await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         finally:
             news.cancel()
 
@@ -94,13 +99,8 @@ class Carrier:
         """Another process carries the run out; what it records is seen all the same."""
         assert self._stop is not None
         self.session.say(f"Run {run} is being carried out by another process; following it.")
-        nobody: asyncio.Future[RunState] = asyncio.get_running_loop().create_future()
-        while not (self._stop.done() or self.left):
-            state = self._state
-            if state is not None and (state.is_over or state.status == "paused"):
-                break
-            await self._step(nobody, decide=True)
-        nobody.cancel()
+        while not (self._stop.done() or self.left or (self._state is not None and _rests(self._state))):
+            await self._step(None, decide=True)
 
     def _news(self) -> asyncio.Future[None]:
         news = self.hub.around.news
@@ -180,11 +180,10 @@ class Carrier:
 
     async def _answer(self, state: RunState, question: str) -> str | None:
         """What the person types, as long as nobody else has decided and no signal came."""
-        self.session.console.print(question, end="", markup=False)
         decided = asyncio.ensure_future(self._decided_elsewhere(state))
         assert self._stop is not None
         try:
-            return await answer(decided, self._stop)
+            return await answer(lambda: self.session.ask(question), decided, self._stop)
         finally:
             decided.cancel()
 
@@ -236,3 +235,8 @@ class Carrier:
                 show_end(page, state)
             page.show()
         return code
+
+
+def _rests(state: RunState) -> bool:
+    """Whether nobody carries the run any further for now."""
+    return state.is_over or state.status == "paused"

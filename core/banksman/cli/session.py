@@ -107,6 +107,10 @@ class Session:
             page.add(*parts, style=style)
             page.show()
 
+    def ask(self, question: str) -> None:
+        """Print a question; the answer is typed on the same line."""
+        self.console.print(question, end="", markup=False)
+
     def complain(self, error: BaseException) -> None:
         """Print an error on standard error."""
         if self.json:
@@ -125,4 +129,8 @@ class Session:
 def _console(file: Any) -> Console:
     from rich.console import Console
 
-    return Console(file=file, highlight=False, markup=False, emoji=False)
+    class Terminal(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would end the process here, whatever is under way
+
+    return Terminal(file=file, highlight=False, markup=False, emoji=False)

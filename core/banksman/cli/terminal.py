@@ -8,12 +8,12 @@ import os
 import signal
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
-async def answer(*others: asyncio.Future[Any]) -> str | None:
-    """The line that the person types from now on; None at the end of input, or where one of `others` is done first."""
+async def answer(ask: Callable[[], None], *others: asyncio.Future[Any]) -> str | None:
+    """Ask, and give the line that is typed then; None at the end of input, or where one of `others` is done first."""
     loop = asyncio.get_running_loop()
     typed: asyncio.Future[Any] = loop.create_future()
     handle = sys.stdin.fileno()
@@ -21,6 +21,7 @@ async def answer(*others: asyncio.Future[Any]) -> str | None:
     # What was typed before the question was there is no answer to it.
     with contextlib.suppress(termios.error):
         termios.tcflush(handle, termios.TCIFLUSH)
+    ask()
 
     def readable() -> None:
         # A terminal gives a line at a time, and nothing once its other end is gone.

@@ -108,9 +108,8 @@ async def _confirmed(session: Session, preview: Preview) -> str | None:
     page = session.page()
     show_preview(page, preview)
     page.show()
-    session.console.print(f"Type the first {_ASKED} characters of the digest to approve: ", end="", markup=False)
     with stop_signals() as stop:
-        said = await answer(stop)
+        said = await answer(lambda: session.ask(f"Type the first {_ASKED} characters of the digest to approve: "), stop)
     if said and len(said) >= _ASKED and preview.digest.startswith(said.lower()):
         return said.lower()
     session.say("Not approved; the run goes on waiting.")
@@ -122,7 +121,7 @@ async def _go_on(session: Session, hub: Hub, state: RunState, *, wait: bool) -> 
     from banksman.cli.documents import run_line
 
     if wait:
-        return await Carrier(session, hub).carry(state.id)
+        return await Carrier(session, hub).carry(state.id, since=state.last)
     line = run_line(hub.state(state.id))
     session.show(line, lambda page: page.add(f"Noted for run {state.id}. `banksman worker` carries it out."))
     return Exit.DONE

@@ -21,7 +21,13 @@ Hidden = Parameter(parse=False)
 
 
 @app.command(name="export")
-async def export_run(run: str, file: Path | None = None, /, *, session: Annotated[Session, Hidden]) -> Exit:
+async def export_run(
+    run: str,
+    file: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
+    /,
+    *,
+    session: Annotated[Session, Hidden],
+) -> Exit:
     """Export a run as JSON lines: a header, then its entries exactly as they were hashed.
 
     Parameters
