@@ -26,6 +26,10 @@ def compiler_for(
     Raises:
         DescriptionError: it cannot be read, is beyond the bounds, or is in no known format.
     """
+    if content[:1000].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<":
+        from banksman.catalog.compile import edmx
+
+        return edmx.Edmx(edmx.parse(content, name, bounds or Bounds()), system, bounds=bounds)
     document = read(content, name, bounds)
     if type(document) is not dict:
         raise DescriptionError(f"{name}: a description is an object; known are {_FORMATS}")
