@@ -29,10 +29,15 @@ CREATE TABLE IF NOT EXISTS banksman.entries (
 CREATE INDEX IF NOT EXISTS entries_by_kind ON banksman.entries (kind, at);
 CREATE INDEX IF NOT EXISTS entries_by_position ON banksman.entries (position);
 """
-#: How often others may write to one of the runs between our look at its tip and our commit.
-_TRIES = 50
-#: How often the connection may break in between.
-_LOST = 3
+#: One after the other writes to a run, in the order in which they came; in the order of the numbers, so that two
+#: that write to the same runs do not wait for each other.
+_QUEUE = """
+SELECT pg_advisory_xact_lock(number) FROM (
+    SELECT DISTINCT hashtextextended('banksman.ledger:' || run, 0) AS number FROM unnest(%s::text[]) AS run ORDER BY 1
+) AS numbers
+"""
+#: How often a write is tried anew when the connection breaks.
+_TRIES = 3
 _COLUMNS = "run, number, at, kind, call, text, previous, hash"
 
 
@@ -67,9 +72,8 @@ class PostgresStore:
         """
         import psycopg
 
-        lost = 0
         tried: list[Entry] = []
-        for _ in range(_TRIES):
+        for attempt in range(1, _TRIES + 1):
             try:
                 if self._writer is None or self._writer.closed:
                     self._writer = self._open()
@@ -79,18 +83,14 @@ class PostgresStore:
                     tried = self._chain(self._writer, drafts)
                     self._insert(self._writer, tried)
                 return tried
-            except psycopg.errors.UniqueViolation:
-                # Somebody else wrote to the run between our look at its tip and our commit: look again.
-                tried = []
             except psycopg.OperationalError as error:
                 # The connection may have broken after the commit; then what was tried is there.
                 self._drop_writer()
-                lost += 1
-                if lost == _LOST:
+                if attempt == _TRIES:
                     raise _translated(error) from error
             except psycopg.Error as error:
                 raise _translated(error) from error
-        raise StorageError("the ledger is written by too many at once", hint="Try again.")
+        raise AssertionError
 
     def _is_there(self, connection: psycopg.Connection[Any], entry: Entry) -> bool:
         query = "SELECT 1 FROM banksman.entries WHERE run = %s AND number = %s AND hash = %s"
@@ -104,6 +104,7 @@ class PostgresStore:
 
     def _chain(self, connection: psycopg.Connection[Any], drafts: Sequence[Draft]) -> list[Entry]:
         runs = list({draft.run for draft in drafts})
+        connection.execute(_QUEUE, (runs,))
         tips: dict[str, tuple[int, str]] = {run: (0, origin(run)) for run in runs}
         rows = connection.execute(
             "SELECT DISTINCT ON (run) run, number, hash FROM banksman.entries WHERE run = ANY(%s) "

@@ -129,7 +129,10 @@ class SqliteStore:
     def version(self) -> int:
         """Changes when another connection has written: 2 microseconds to ask."""
         with self._reading:
-            return int(self._reader.execute("PRAGMA data_version").fetchone()[0])
+            try:
+                return int(self._reader.execute("PRAGMA data_version").fetchone()[0])
+            except sqlite3.Error as error:
+                raise _translated(self.path, error) from error
 
     def close(self) -> None:
         """Close both connections."""

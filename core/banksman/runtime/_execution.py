@@ -6,6 +6,7 @@ Nothing is remembered here that the ledger does not hold: after a crash the same
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from banksman.preview import Connect, Look, Preview, hold_against
 from banksman.runtime._stage import Stage
 from banksman.runtime._state import CallState, RunState, fold
 from banksman.runtime._writing import Stopping, Superseded, Writing
+
+log = logging.getLogger("banksman.runtime")
 
 #: A preview that is older than this when the stage begins is made again first: seconds.
 STALE_AFTER = 10.0
@@ -86,7 +89,11 @@ class Execution:
         if entry.number == self.state.last + 1:
             self.state.apply(entry)
         if self.around.progress is not None:
-            self.around.progress(self.state, entry)
+            try:
+                self.around.progress(self.state, entry)
+            except Exception:
+                # Whoever looks on must not change what happens.
+                log.exception("an observer of run %s failed", self.state.id)
 
     def catch_up(self) -> None:
         """Take into account what another process has recorded, such as an approval."""

@@ -93,8 +93,10 @@ class FileLocks:
             handle = self._held.pop(name, None)
             if handle is not None:
                 # Deleted while it is held, so that a folder does not fill with one file for each run there ever was.
+                path = self._folder / f"{name}.lock"
                 with contextlib.suppress(OSError):
-                    (self._folder / f"{name}.lock").unlink()
+                    if os.path.samestat(os.fstat(handle), path.stat()):
+                        path.unlink()
                 os.close(handle)
 
     def close(self) -> None:
@@ -157,6 +159,9 @@ class PostgresLocks:
     def close(self) -> None:
         with self._guard:
             self._held.clear()
+            # The server notices the end of a connection a little later; whoever starts next should not have to wait.
+            with contextlib.suppress(StorageError):
+                self._ask("SELECT 1 FROM (SELECT pg_advisory_unlock_all()) AS unlocked")
             self._connection.close()
 
 
