@@ -27,11 +27,15 @@ EFFECTS = ("read", "egress", "write", "send", "destroy")
 CHANGES = frozenset({"write", "send", "destroy"})
 
 
-def found(description: Description, wanted: str) -> bool:
-    """Whether a label's file or service names this description."""
+def nearness(description: Description, wanted: str) -> int:
+    """How well a label's file or service names this description; 0 where it does not."""
     plain = description.source.partition(":")[2]
-    near = (wanted, wanted.removesuffix(".json"), wanted.removesuffix(".gz"))
-    return any(plain.endswith((f"/{name}", f"/{name}.json")) or f"/{name}/" in plain for name in near)
+    name = wanted.strip("/").removesuffix(".gz").removesuffix(".json")
+    if plain.endswith((f"/{name}.json", f"/{name}")):
+        return 3
+    if f"/{name}/" in plain:
+        return 2
+    return int(f"/{name}." in plain)
 
 
 def keys(method: str, path: str, operation: str) -> Iterator[tuple[str, ...]]:
@@ -54,7 +58,8 @@ def entries(labels: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], Entr
         for label in held:
             by_file.setdefault(label["file_or_service"], []).append(label)
         for file, of_file in by_file.items():
-            description = next((one for one in offered if found(one, file)), offered[0] if len(offered) == 1 else None)
+            near = max(offered, key=lambda one: nearness(one, file))
+            description = near if nearness(near, file) or len(offered) == 1 else None
             known: dict[tuple[str, ...], Entry] = {}
             if description is not None:
                 compiler = compiler_for(description.content(), description.system, description.source)

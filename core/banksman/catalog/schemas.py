@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -35,6 +36,9 @@ _COPIED: dict[str, type | tuple[type, ...]] = {
 
 _SAFE = re.compile(r"[^A-Za-z0-9._-]")
 _KEPT_DEFAULT = 2000
+_LONGEST_PATTERN = 1000
+#: Classes of characters that JSON Schema's regular expressions know and Python's do not.
+_CLASSES = re.compile(r"\\[pP]\{(?:[A-Z][a-z]?|[A-Z][a-z]+=[A-Z][a-z]+)\}")
 
 
 class Broken(Exception):
@@ -296,6 +300,18 @@ _KEYWORDS: dict[str, Callable[[Schemas, Json, Any, Json], None]] = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=4096)
+def _compiles(pattern: str) -> bool:
+    """Whether validators can use a regular expression; one that they cannot would spoil the whole schema."""
+    if len(pattern) > _LONGEST_PATTERN:
+        return False
+    try:
+        re.compile(_CLASSES.sub("a", pattern))
+    except (re.error, RecursionError, OverflowError):
+        return False
+    return True
+
+
 def _read_only(schema: Any) -> bool:
     return type(schema) is dict and schema.get("readOnly") is True
 
@@ -331,6 +347,9 @@ def _mended(raw: Json, out: Json) -> Json:
         out = _nullable(out, kind)
     elif "enum" in out and type(kind) is str and None in out["enum"]:
         out["type"] = [kind, "null"]
+    pattern = out.get("pattern")
+    if pattern is not None and not _compiles(pattern):
+        del out["pattern"]
     default = out.get("default")
     if type(default) in (dict, list, str) and len(str(default)) > _KEPT_DEFAULT:
         del out["default"]
