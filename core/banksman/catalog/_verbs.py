@@ -14,9 +14,9 @@ READ = _words("""
     render simulate explain download head exists compare browse suggest autocomplete geocode geolocate resolve
     inspect poll filter scan select tail wait return returns obtain extract identify rank rerank rescore score
     measure match infer transcribe summarize tokenize embed complete introspect discover display load peek sample
-    aggregate annotate determine provides gives report reports access lookups diff evaluate    enrich
-    geolookup reverse forecast recommend generate ping echo info status health statistics stats autosuggest
-    typeahead dry verify enumerate gather examine monitor decrypt encrypt sign hash look tells ask answer test
+    aggregate annotate determine provides gives report reports access lookups diff evaluate enrich geolookup reverse
+    forecast recommend generate echo info status health statistics stats autosuggest typeahead dry verify enumerate
+    gather examine monitor decrypt encrypt sign hash look tells
 """)
 
 #: Of READ, those that say so only when nothing else speaks: as often they change something.
@@ -44,7 +44,8 @@ WRITE = _words("""
     complete load withdrawless mutate bulk upserts renumber reclassify remap restrict unrestrict unset deprecate
     undeprecate impersonate increase decrease prepare assume receive expand reduce relocate correct collect consume
     match access regenerate report reports kick ban unban invalidate reset clear removes remove revoke release
-    redeem queue enqueue dequeue train tune label relabel quarantine
+    redeem queue enqueue dequeue train tune label relabel quarantine answer respond settle capture finalize void
+    redact
 """)
 
 #: Take away for good.
@@ -68,7 +69,8 @@ NOUNS = _words("""
     access match test sample sign status info stats statistics score rank filter preview head merge vote claim copy
     store sort mark start stop close open run switch grant load view check empty drop sync list query search count
     broadcast checkout include exclude monitor forecast complete download export scan diff hash train archive
-    install authorize sell look escalate can has is favorite bookmark mute pin forward dispatch
+    install authorize sell look escalate can has is favorite bookmark mute pin forward dispatch answer capture
+    return returns
 """)
 
 #: Say of a GET that it changes something. Other verbs, such as `manage` or `request`, are used loosely there.
@@ -102,7 +104,7 @@ RELATIONS = _words("""
     block blocks mute mutes pin lock permission permissions access role roles watcher watchers participant
     participants subscriber subscribers assignment assignments association associations grants bindings binding
     restriction restrictions protection reviewers friendship friends enrollment enrollments session sessions
-    connection connections
+    connection connections pins stars
 """)
 
 #: To make one of these is to send, to give access, or to move money.
@@ -138,6 +140,18 @@ DESTINATIONS = (
     "destination", "outputconfig", "outputuri", "outputurl", "callback", "webhook", "gcsdestination", "s3bucket",
     "outputgcs", "exportdestination", "targeturl", "s3destination",
 )  # fmt: skip
+
+#: What a conversion without a trace is made of or into; other conversions change the thing itself.
+FORMATS = _words("""
+    pdf html markdown json xml csv svg png jpg image images file files document documents text audio video currency
+    currencies amount unit units address addresses coordinates timezone id ids url urls docx office latex geojson
+""")
+
+#: To put somebody into one of these is to give access.
+OFFICES = _words("admin admins administrator administrators owner owners role roles")
+
+#: Money that a decision sets in motion.
+MONEY = _words("payment payments charge charges payout payouts transfer transfers refund refunds checkout withdrawal")
 
 #: Stand behind the object and say nothing about it.
 SUFFIXES = _words("legacy preview deprecated async batch v1 v2 v3 v4 request action")

@@ -35,6 +35,9 @@ _ENDING = _PLAIN | {"search", "query", "lookup", "preview"}
 _REACHED = lexicon.SENT | lexicon.HOOKS | {"alert", "alerts", "trigger", "triggers", "channel", "channels"}
 
 
+#: Verbs that set money in motion, where it is about money.
+_DECIDING = frozenset({"capture", "confirm", "approve", "accept", "settle", "execute", "complete", "finalize"})
+_TAGS = re.compile(r"<[^<>]{0,200}>")
 #: Whose policies say who has access.
 _GRANTING = frozenset({"iam", "resource", "bucket", "queue", "topic", "key", "access", "role", "user", "group"})
 
@@ -79,7 +82,7 @@ def infer(entry: Entry) -> tuple[Effect, str]:
     if entry.method == "DELETE":
         return _checked(Effect.DESTROY, _Said("delete", (), "the method"), said, entry, text)
     nouns = _resource(path)
-    if nouns and nouns[-1] in lexicon.SENT:
+    if nouns and nouns[-1] in lexicon.SENT and not path.rstrip("/").endswith("}"):
         return Effect.SEND, f"{entry.method} to {nouns[-1]!r}, and no verb is known"
     if nouns and nouns[-1] in lexicon.HOOKS:
         return Effect.EGRESS, f"{entry.method} to {nouns[-1]!r}, and no verb is known"
@@ -115,10 +118,15 @@ def _effect(said: _Said, entry: Entry, path: str, text: str) -> Effect | None:
         return Effect.DESTROY
     if verb == "export":
         return Effect.READ
-    if verb == "reverse" and nouns & lexicon.SENT:
-        return Effect.SEND
-    if verb in ("return", "returns") and "returns" in _resource(path):
+    around = {*said.object, *words(path)}
+    if verb == "reverse" and not ("geocod" in text or around & {"geocode", "geo", "lookup", "geocoding"}):
+        return Effect.SEND if around & lexicon.SENT else Effect.WRITE
+    if verb == "simulate" and said.place == "the summary":
         return Effect.WRITE
+    if verb in ("convert", "converts") and not (around & lexicon.FORMATS or said.place == "the summary"):
+        return Effect.WRITE
+    if verb in _DECIDING and around & lexicon.MONEY:
+        return Effect.SEND
     if verb == "release" and entry.protocol == "aws":
         return Effect.DESTROY
     if verb in lexicon.RELATION:
@@ -162,8 +170,12 @@ def _made(said: _Said, nouns: set[str]) -> Effect:
         "initiate",
         "request",
         "process",
+        "schedule",
+        "queue",
     )
     if nouns & lexicon.SENT and (making or nouns & {"permission", "permissions", "grants", "acl", "share", "shares"}):
+        return Effect.SEND
+    if nouns & lexicon.OFFICES and said.verb in ("set", "add", "assign", "promote", "make"):
         return Effect.SEND
     if "member" in nouns or "members" in nouns:
         return Effect.SEND if said.verb in ("add", "invite") else Effect.WRITE
@@ -312,16 +324,16 @@ _OPENING = re.compile(
 
 def _spoken(text: str, place: str) -> _Said | None:
     """The first verb of a sentence, whatever its form: `Deletes`, `Use this method to send`."""
-    said = re.findall(r"[a-z]+", text[:200].lower())[:14]
+    said = re.findall(r"[a-z]+", _TAGS.sub(" ", text[:300]).lower())[:14]
     opening = True
     for number, word in enumerate(said):
         verb = _infinitive(word)
         if verb in _KNOWN and (opening or verb not in lexicon.NOUNS) and word not in _later(number):
             return _Said(verb, _object(said[number + 1 : number + 8]), place, number == 0)
         if not _OPENING.match(word) and word not in lexicon.PREFIXES:
-            opening = False
-            if number >= 3:
+            if number >= 2 or word in ("when", "if", "after", "before", "once"):
                 return None
+            opening = False
     return None
 
 
