@@ -119,9 +119,12 @@ def _is_json(value: Any) -> bool:
     if kind is str or kind is bool or value is None:
         return True
     if kind is dict:
-        return (len(value) != 1 or _TAGS.isdisjoint(value)) and all(
-            type(key) is str and key.isascii() and _is_json(item) for key, item in value.items()
-        )
+        if len(value) == 1 and not _TAGS.isdisjoint(value):
+            return False
+        for key, item in value.items():
+            if type(key) is not str or not key.isascii() or not (type(item) is str or _is_json(item)):
+                return False
+        return True
     if kind is list or kind is tuple:
         return all(map(_is_json, value))
     return kind is int and -_SAFE_INTEGER <= value <= _SAFE_INTEGER
@@ -218,11 +221,12 @@ def decode(text: str | bytes) -> Plain:
     if isinstance(text, bytes):
         text = text.decode()
     value = json.loads(text, parse_int=_number) if _DIGITS.search(text) else json.loads(text)
-    return _untag(value) if '"$' in text else value
+    return _untag(value) if _TAGGED.search(text) else value
 
 
 #: A shorter run of digits is an integer that needs no tag, or the digits of a float.
 _DIGITS = re.compile("[0-9]{16}")
+_TAGGED = re.compile(r'"\$(?:decimal|integer|bytes|object)":')
 
 
 def _number(text: str) -> int | float:
@@ -251,4 +255,5 @@ def _untag(value: Any) -> Plain:
 
 def digest(value: Any, *, purpose: str) -> str:
     """SHA-256 of the canonical text, in hex. `purpose` keeps digests of different uses apart."""
-    return hashlib.sha256(f"{purpose}\n{encode(plain(value))}".encode()).hexdigest()
+    text = encode(value if _is_json(value) else plain(value))
+    return hashlib.sha256(f"{purpose}\n{text}".encode()).hexdigest()

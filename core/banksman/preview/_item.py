@@ -56,7 +56,8 @@ class Item:
         out = {name: getattr(self, name) for name in self.__dataclass_fields__}
         out["costs"] = {"amount": self.costs.amount, "currency": self.costs.currency} if self.costs else None
         out["effect"] = self.effect.value
-        return {name: plain(value) for name, value in out.items()}
+        # The rest is plain already.
+        return {name: plain(value) if type(value) is tuple else value for name, value in out.items()}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Plain]) -> Item:
