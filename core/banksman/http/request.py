@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -181,4 +181,9 @@ def body_value(content_type: str, content: bytes) -> Plain:
 def fingerprint(method: str, url: str, content: bytes) -> str:
     """Identifies method, address and body; headers are the seam's own concern."""
     body = hashlib.sha256(content).hexdigest()
-    return digest([method.upper(), str(httpx.URL(url)), body], purpose="banksman.request.v1")
+    return digest([method.upper(), _normal(url), body], purpose="banksman.request.v1")
+
+
+@lru_cache(maxsize=1024)
+def _normal(url: str) -> str:
+    return str(httpx.URL(url))

@@ -8,6 +8,8 @@ from typing import Any
 from banksman.plan._format import Runbook, Step
 from banksman.plan._reference import expressions
 
+_NONE: frozenset[str] = frozenset()
+
 
 def dependencies(step: Step) -> frozenset[str]:
     """The names a step reads or waits for; not all need to be steps."""
@@ -19,6 +21,8 @@ def dependencies(step: Step) -> frozenset[str]:
 
 def roots(template: Any) -> frozenset[str]:
     """The names that a template's expressions read."""
+    if template is None or template == {} or (isinstance(template, str) and "${" not in template):
+        return _NONE
     found: set[str] = set()
     for expression in expressions(template):
         found |= expression.roots

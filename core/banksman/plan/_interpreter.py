@@ -89,6 +89,7 @@ class Interpreter:
         self._undecided = undecided
         self._ready: deque[Ready] = deque()
         self._open: dict[str, Ready] = {}
+        self._reads: dict[tuple[str, int], frozenset[str]] = {}
         self._needs = {name: dependencies(step) & plan.steps.keys() for name, step in plan.steps.items()}
         self._dependents: dict[str, list[str]] = {name: [] for name in plan.steps}
         for name, needs in self._needs.items():
@@ -154,7 +155,7 @@ class Interpreter:
             other.action,
             self.plan.connection_of(other),
             {name: resolve(value, scope) for name, value in other.arguments.items()},  # type: ignore[arg-type]
-            call.reads | (roots(other.arguments) & self.plan.steps.keys()),
+            call.reads | self._read_by(call.step, way),
         )
 
     def drop(self, call: str) -> None:
@@ -237,12 +238,20 @@ class Interpreter:
             self._ready.append(self.other_way(seed, way))
         except BadReference as error:
             self._open[seed.id] = seed
-            used = reads | (roots(self.plan.steps[name].ways[way].arguments) & self.plan.steps.keys())
+            used = reads | self._read_by(name, way)
             reason = self._undecided(used, None, None) if self._undecided is not None else None
             if reason:
                 self.defer(seed.id, reason)
             else:
                 self.fail(seed.id, str(error))
+
+    def _read_by(self, name: str, way: int) -> frozenset[str]:
+        """The steps that a call's arguments read; the same for each of its rounds."""
+        known = self._reads.get((name, way))
+        if known is None:
+            known = roots(self.plan.steps[name].ways[way].arguments) & self.plan.steps.keys()
+            self._reads[name, way] = known
+        return known
 
     # How steps end
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from banksman import Effect
@@ -211,6 +211,8 @@ def test_no_private_text_is_left_whatever_the_answer_looks_like(body: Any, other
     first = _exchange(httpx.Request("GET", f"{BASE}/first"), httpx.Response(200, json=[body, other]))
     # Every text comes back in the next request, in each place where one can stand.
     texts = list(_leaves([body, other]))
+    # A stand-in is zeros and a count: a text that is made of zeros itself may stand in one by chance.
+    assume(not any("0000" in text for text in texts))
     again = httpx.Request(
         "POST",
         httpx.URL(f"{BASE}/{httpx.URL('/' + other).path.strip('/')}").copy_merge_params({"q": texts}),
