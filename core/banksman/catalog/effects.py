@@ -22,7 +22,7 @@ from banksman.catalog import _verbs as lexicon
 from banksman.catalog.entry import Entry
 from banksman.catalog.naming import words
 
-_SEGMENT = re.compile(r"[./:#\s]+|(?<=[a-z0-9])_(?=[A-Z])")
+_SEGMENT = re.compile(r"[./:#\s]+|(?<=[A-Za-z0-9])_(?=[A-Z][a-z])")
 _BRACED = re.compile(r"\{[^{}]*\}")
 _HTTP = frozenset({"get", "post", "put", "patch", "delete", "head", "options"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "QUERY"})
@@ -37,6 +37,8 @@ _REACHED = lexicon.SENT | lexicon.HOOKS | {"alert", "alerts", "trigger", "trigge
 
 #: Verbs that set money in motion, where it is about money.
 _DECIDING = frozenset({"capture", "confirm", "approve", "accept", "settle", "execute", "complete", "finalize"})
+#: Verbs that make even a PUT a read.
+_ASKING = frozenset({"get", "list", "search", "query", "find", "validate", "preview", "test", "describe", "export"})
 _TAGS = re.compile(r"<[^<>]{0,200}>")
 #: Whose policies say who has access.
 _GRANTING = frozenset({"iam", "resource", "bucket", "queue", "topic", "key", "access", "role", "user", "group"})
@@ -96,7 +98,8 @@ def _safe(entry: Entry, said: list[_Said], text: str) -> tuple[Effect, str]:
     for one in (lead, spoken):
         if one is None or one.verb not in lexicon.TELLING or (one.place == "the description" and not one.leads):
             continue
-        if one.verb in lexicon.NOUNS and not (one.leads and _commands(entry.summary)):
+        plain = one.verb in ("stop", "start", "mark") and not entry.summary
+        if one.verb in lexicon.NOUNS and not plain and not (one.leads and _commands(entry.summary)):
             continue
         if one is lead and spoken is not None and spoken.verb in _STRONG_READ:
             continue  # a noun in the name: the summary says that it is looked up
@@ -121,9 +124,12 @@ def _effect(said: _Said, entry: Entry, path: str, text: str) -> Effect | None:
     around = {*said.object, *words(path)}
     if verb == "reverse" and not ("geocod" in text or around & {"geocode", "geo", "lookup", "geocoding"}):
         return Effect.SEND if around & lexicon.SENT else Effect.WRITE
-    if verb == "simulate" and said.place == "the summary":
+    if verb == "check" and said.object[:1] in (("in",), ("out",)):
         return Effect.WRITE
-    if verb in ("convert", "converts") and not (around & lexicon.FORMATS or said.place == "the summary"):
+    happening = said.head in ("event", "failure", "fault", "outage", "interruption")
+    if verb == "simulate" and (happening or said.place == "the summary"):
+        return Effect.WRITE
+    if verb in ("convert", "converts") and ("{" in path or not around & lexicon.FORMATS):
         return Effect.WRITE
     if verb in _DECIDING and around & lexicon.MONEY:
         return Effect.SEND
@@ -202,7 +208,7 @@ def _checked(effect: Effect, said: _Said, others: list[_Said], entry: Entry, tex
     if effect is Effect.READ:
         if _SENDING.search(entry.summary[:200].lower()) or {"verification", "code"} <= set(said.object):
             return Effect.SEND, f"{reason}, but something is sent"
-        if entry.method in ("PUT", "PATCH") and said.place == "the summary":
+        if entry.method in ("PUT", "PATCH") and (said.verb not in _ASKING or said.place == "the summary"):
             return Effect.WRITE, f"{entry.method}, though {reason}"
         for other in others:
             if other.verb in _DANGER and other.verb not in lexicon.NOUNS and other is not said:
@@ -309,6 +315,8 @@ def _lead(text: str, place: str, method: str, before: str = "", *, aws: bool = F
 
 def _last(said: tuple[str, ...]) -> _Said | None:
     """A verb that the path ends with."""
+    if len(said) > 1 and said[0] in _FIRST_NOUNS and said[-1] not in _ENDING:
+        return None
     if said and said[0] in _KNOWN and said[0] not in _HTTP - {"get", "delete"}:
         return _Said(said[0], _object(list(said[1:])), "the path's end", len(said) > 1)
     if len(said) > 1 and said[-1] in ("search", "query", "validate", "preview"):

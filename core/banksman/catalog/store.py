@@ -61,6 +61,15 @@ class Catalog:
         self.connection.row_factory = sqlite3.Row
         self._inflate = lru_cache(maxsize=16)(self._dictionary)
 
+    @classmethod
+    def over(cls, connection: sqlite3.Connection) -> Catalog:
+        """The catalog that a connection is writing, to be read before it takes its place."""
+        made = cls.__new__(cls)
+        made.path, made._identity, made.connection = Path(), (0, 0, 0, 0), connection
+        connection.row_factory = sqlite3.Row
+        made._inflate = lru_cache(maxsize=16)(made._dictionary)
+        return made
+
     def __enter__(self) -> Self:
         return self
 
