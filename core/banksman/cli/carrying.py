@@ -56,7 +56,7 @@ class Carrier:
             try:
                 while not (ended.done() or self._stop.done()):
                     await self._step(ended, decide)
-                await self._settle_down(run, ended)
+                await self._settle_down(run, ended, decide)
             finally:
                 ended.cancel()
                 with contextlib.suppress(asyncio.CancelledError, BanksmanError):
@@ -81,17 +81,21 @@ class Carrier:
         finally:
             news.cancel()
 
-    async def _settle_down(self, run: str, ended: asyncio.Future[RunState]) -> None:
+    async def _settle_down(self, run: str, ended: asyncio.Future[RunState], decide: bool) -> None:
         """Let what is under way end, or follow the process that carries the run out."""
         assert self._stop is not None
         if self._stop.done() and not self.left:
             self.session.say("Stopping: calls under way end, nothing new begins. Once more to quit at once.")
         if self._stop.done() or self.left:
             self.hub.around.stopping.set()
+        state = self._state
+        if self._stop.done() and not decide and state is not None and state.status not in ("approved", "running"):
+            return  # a model is being asked, and nothing is lost by not waiting for its answer
         try:
             await ended
-        except UsageError as error:
-            if "another process" not in error.message:
+        except UsageError:
+            # Carrying out has nothing to complain of but this; an agent has.
+            if not decide:
                 raise
             await self._follow_other(run)
 

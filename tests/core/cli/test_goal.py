@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.core.cli.shop import Desk, Shop, Terminal
+from tests.core.cli.shop import Desk, Shop, Terminal, eventually
 from tests.core.planner.chat_server import ChatServer
+
+pytestmark = pytest.mark.slow
 
 PLAN = """```yaml
 name: welcome
@@ -50,6 +52,18 @@ def test_away_from_a_terminal_it_is_left_waiting_and_goes_on_without_the_model(
     assert waiting["goal"] == "Welcome everybody"
     assert desk.run("approvals", "approve", waiting["id"], waiting["digest"]).code == 0
     assert shop.texts()[-1] == "welcome"
+
+
+def test_an_interruption_does_not_wait_for_the_model(desk: Desk, shop: Shop, server: ChatServer) -> None:
+    with server:
+        server.fail(path="/chat/completions", delay=20.0, honest=True)
+        terminal = Terminal(desk, "run", "Welcome everybody", "--model", model_of(server))
+        terminal.until("asking:")
+        eventually(lambda: bool(server.calls))
+        terminal.interrupt()
+        assert terminal.end(15) == 130, terminal.text
+    assert "runs resume" in terminal.text
+    assert shop.writes() == []
 
 
 def test_what_failed_is_planned_anew_when_a_model_is_at_hand(desk: Desk, shop: Shop) -> None:

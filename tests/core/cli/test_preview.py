@@ -104,6 +104,15 @@ def test_production_cannot_be_overlooked(desk: Desk) -> None:
     assert "notes:live *** [PRODUCTION] ***" in shown
 
 
+def test_many_writes_of_one_step_are_counted_and_shown_on_demand(desk: Desk, shop: Shop) -> None:
+    for number in range(40):
+        shop.add(f"note {number}")
+    shown = desk.run("run", desk.runbook(TIDY), "--preview").out
+    assert shown.count("notes.update, step mend[") == 20
+    assert "  ... and 22 more of step mend: 22 to change; 1 system\n" in shown
+    assert "Plan: 1 to create, 42 to change, 1 to delete, 1 message to send" in shown
+
+
 def test_steps_that_need_another_look_say_when(desk: Desk) -> None:
     shown = desk.run("run", desk.runbook(STAGES), "--preview").out
     assert "Looked at again, and asked about again, once this has run:" in shown

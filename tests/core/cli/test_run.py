@@ -32,6 +32,17 @@ def test_an_approval_lets_the_run_go_on(desk: Desk, shop: Shop) -> None:
     assert "does not wait for an approval" in again.err
 
 
+def test_a_run_that_waits_is_asked_about_again_when_it_is_resumed(desk: Desk, shop: Shop) -> None:
+    desk.run("run", desk.runbook(MEND))
+    run = desk.latest()
+    asked = desk.run("runs", "resume", run)
+    assert asked.code == 3
+    assert "Preview of mend" in asked.out
+    assert desk.run("runs", "resume", run, "--yes").code == 0
+    assert shop.notes[1]["text"] == "MILK"
+    assert desk.run("runs", "resume", run).code == 2
+
+
 def test_only_the_digest_of_that_preview_approves_it(desk: Desk, shop: Shop) -> None:
     desk.run("run", desk.runbook(MEND))
     run = desk.latest()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from tests.core.cli.plans import MEND, PRODUCTION, STAGES, TIDY
 from tests.core.cli.shop import Answer, Desk, Shop, Terminal, eventually
+
+pytestmark = pytest.mark.slow
 
 ASKED = "Approve? [y/N/d=details]"
 SLOW = """

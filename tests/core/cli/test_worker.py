@@ -6,8 +6,12 @@ import json
 import signal
 import subprocess
 
+import pytest
 from tests.core.cli.plans import MEND, TIDY
 from tests.core.cli.shop import Desk, Shop, eventually
+from tests.peers.servers import Postgres
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_worker_carries_out_what_was_approved_and_left(desk: Desk, shop: Shop) -> None:
@@ -47,3 +51,21 @@ def test_a_worker_waits_for_approvals_and_lets_calls_end_when_it_is_stopped(desk
     assert desk.run("runs", "resume", waiting["id"]).code == 0
     assert shop.texts() == ["milk (seen)", "bread"]
     assert len(shop.writes()) == 5
+
+
+@pytest.mark.peer
+def test_runs_may_be_kept_in_postgresql(desk: Desk, shop: Shop, postgres: Postgres) -> None:
+    database = ("--database", postgres.url)
+    left = desk.run("run", desk.runbook(MEND), "--json", *database)
+    assert left.code == 3, left.err
+    result = left.lines[-1]
+    worker = desk.start("worker", *database, stdout=subprocess.DEVNULL)
+    try:
+        approved = desk.run("approvals", "approve", result["id"], result["digest"], "--no-wait", *database)
+        assert approved.code == 0, approved.err
+        eventually(lambda: shop.notes[1]["text"] == "MILK")
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        worker.wait(timeout=60)
+    assert desk.run("runs", "list", "--json").json == {"runs": []}
+    assert desk.run("audit", "export", result["id"], "-", *database).code == 0

@@ -11,7 +11,7 @@ from banksman._canonical import Plain
 from banksman._effect import Effect
 from banksman.cli.render.fields import ALL, BRIEF, Limits, fields_of, show_fields
 from banksman.cli.render.page import Page
-from banksman.cli.render.summary import is_grave, is_irreversible, is_unguarded, summary_of, verb_of
+from banksman.cli.render.summary import is_grave, is_irreversible, is_unguarded, summarise, summary_of, verb_of
 from banksman.cli.render.text import outside, prose, shown
 from banksman.preview import Item, Preview
 from banksman.runtime import way_of
@@ -21,6 +21,8 @@ _ENVIRONMENTS = {"production": "bold white on red", "sandbox": "cyan", "test": "
 _GRAVE = "bold red"
 #: How many grave writes are listed at the top, and how many keys of one write in its heading.
 _MOST_GRAVE, _MOST_KEYS = 20, 4
+#: How many writes of one step are shown on one system.
+_MOST_ALIKE = 20
 
 
 def show_preview(page: Page, preview: Preview, *, details: bool = False) -> None:
@@ -93,12 +95,25 @@ class _View:
         self.page.add(
             Text.assemble(outside(items[0].connection), style="bold"), stars, Text(f"[{words}]", style), stars.rstrip()
         )
+        by_step: dict[str, list[Item]] = {}
         for item in items:
-            self._item(item, 2)
-            for other in self.preview.alternatives.values():
-                if way_of(other.call)[0] == way_of(item.call)[0]:
-                    self.page.add(Text("only if that fails:", "yellow"), indent=6)
-                    self._item(other, 6)
+            alike = by_step.setdefault(item.step, [])
+            alike.append(item)
+            if self.details or len(alike) <= _MOST_ALIKE:
+                self._item(item, 2)
+                self._alternatives(item)
+        for step, alike in by_step.items():
+            if rest := alike[_MOST_ALIKE:] if not self.details else []:
+                told = summarise(rest).line().partition(": ")[2]
+                self.page.add(
+                    f"... and {len(rest):,} more of step ", outside(step), f": {told}", indent=2, style="bold"
+                )
+
+    def _alternatives(self, item: Item) -> None:
+        for other in self.preview.alternatives.values():
+            if way_of(other.call)[0] == way_of(item.call)[0]:
+                self.page.add(Text("only if that fails:", "yellow"), indent=6)
+                self._item(other, 6)
 
     def _title(self, item: Item) -> Text:
         verb = verb_of(item)
