@@ -27,7 +27,7 @@ from banksman.runtime._writing import Stopping, Superseded, Writing
 log = logging.getLogger("banksman.runtime")
 
 #: A preview that is older than this when the stage begins is made again first: seconds.
-STALE_AFTER = 10.0
+STALE_AFTER = 3.0
 
 Progress = Callable[[RunState, Entry], None]
 
@@ -60,7 +60,8 @@ class Execution:
         self.state = fold(run, around.ledger.entries(run))
         self._superseded = False
         self._plan: tuple[Any, Runbook] | None = None
-        self._reads: Mapping[str, Plain] = {}
+        #: What the last look has just read; None where this process has not looked, as after a crash.
+        self._reads: Mapping[str, Plain] | None = None
 
     # The ledger
 
@@ -262,7 +263,7 @@ class Execution:
         if preview is None or self.state.status not in ("previewed", "approved"):
             return
         age = (_now() - moment(self.state.previewed_at)).total_seconds()
-        if not preview.is_empty and (age > STALE_AFTER or not self._reads):
+        if not preview.is_empty and (age > STALE_AFTER or self._reads is None):
             again = await self.look(preview.stage, preview.nonce, preview.expires)
             if drift := _drift(preview, again):
                 await self.record("run.paused", why=f"drifted: {drift}")
@@ -281,7 +282,7 @@ class Execution:
 
     async def _finish_stage(self, preview: Preview) -> bool:
         """Run what this preview allows. True where the run went as far as it can; False: look again."""
-        stage = Stage(self, preview, self._reads)
+        stage = Stage(self, preview, self._reads or {})
         await stage.run()
         if stage.stopped:
             raise Stopping
