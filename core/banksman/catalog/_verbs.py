@@ -107,6 +107,12 @@ RELATIONS = _words("""
     connection connections pins stars
 """)
 
+#: Of RELATIONS, those that are objects of their own: to delete one is final, to remove one is not.
+OBJECTS = _words("""
+    lock role roles access block blocks assignment assignments session sessions connection connections restriction
+    restrictions protection enrollment enrollments participant participants bookmark
+""")
+
 #: To make one of these is to send, to give access, or to move money.
 SENT = _words("""
     message messages sms email emails mail notification notifications invitation invitations invite invites payment

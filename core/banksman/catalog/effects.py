@@ -28,6 +28,7 @@ _HTTP = frozenset({"get", "post", "put", "patch", "delete", "head", "options"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "QUERY"})
 _KNOWN = lexicon.READ | lexicon.WRITE | lexicon.DESTROY | lexicon.SEND | lexicon.RELATION
 _DANGER = lexicon.DESTROY | lexicon.SEND
+_LINKS = lexicon.RELATIONS - lexicon.OBJECTS
 _PLAIN = _KNOWN - lexicon.NOUNS
 _STRONG_READ = lexicon.READ - lexicon.WEAK_READ
 _FIRST_NOUNS = lexicon.NOUNS - lexicon.ORDERS
@@ -48,6 +49,9 @@ _SENDING = re.compile(
     r"(?<!not )\bsends (an?|the)\b.{0,60}\b(code|email|sms|message|notification|invitation|link)\b"
     r"|\brequests an? verification code"
 )
+
+
+_ELSEWHERE = re.compile(r"\bexports?\b[^.]*\bto (an?|the|your|amazon|google|cloud|s3)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +119,12 @@ def _effect(said: _Said, entry: Entry, path: str, text: str) -> Effect | None:
     """What a verb with its object does; None where it says nothing."""
     verb, head = said.verb, said.head
     nouns = {head} if head else set(_resource(path)[-1:])
-    if verb == "remove" or (verb in lexicon.DESTROY and nouns & lexicon.RELATIONS):
+    if verb == "remove" or (verb in lexicon.DESTROY and nouns & _LINKS):
         return Effect.WRITE if _is_relation(said, nouns, text) else Effect.DESTROY
     if verb in lexicon.DESTROY:
         return Effect.DESTROY
     if verb == "export":
-        return Effect.READ
+        return Effect.EGRESS if _ELSEWHERE.search(text[:300]) else Effect.READ
     around = {*said.object, *words(path)}
     if verb == "reverse" and not ("geocod" in text or around & {"geocode", "geo", "lookup", "geocoding"}):
         return Effect.SEND if around & lexicon.SENT else Effect.WRITE
