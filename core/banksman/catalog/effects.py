@@ -15,58 +15,32 @@ the one that names a danger counts. The rules, in the order they are asked:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from banksman._effect import Effect
 from banksman.catalog import _verbs as lexicon
+from banksman.catalog._speech import Said, commands, resource, said_of
 from banksman.catalog.entry import Entry
 from banksman.catalog.naming import words
 
-_SEGMENT = re.compile(r"[./:#\s]+|(?<=[A-Za-z0-9])_(?=[A-Z][a-z])")
-_BRACED = re.compile(r"\{[^{}]*\}")
-_HTTP = frozenset({"get", "post", "put", "patch", "delete", "head", "options"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "QUERY"})
-_KNOWN = lexicon.READ | lexicon.WRITE | lexicon.DESTROY | lexicon.SEND | lexicon.RELATION
 _DANGER = lexicon.DESTROY | lexicon.SEND
 _LINKS = lexicon.RELATIONS - lexicon.OBJECTS
-_PLAIN = _KNOWN - lexicon.NOUNS
 _STRONG_READ = lexicon.READ - lexicon.WEAK_READ
-_FIRST_NOUNS = lexicon.NOUNS - lexicon.ORDERS
-_ENDING = _PLAIN | {"search", "query", "lookup", "preview"}
 _REACHED = lexicon.SENT | lexicon.HOOKS | {"alert", "alerts", "trigger", "triggers", "channel", "channels"}
-
 
 #: Verbs that set money in motion, where it is about money.
 _DECIDING = frozenset({"capture", "confirm", "approve", "accept", "settle", "execute", "complete", "finalize"})
 #: Verbs that make even a PUT a read.
 _ASKING = frozenset({"get", "list", "search", "query", "find", "validate", "preview", "test", "describe", "export"})
-_TAGS = re.compile(r"<[^<>]{0,200}>")
 #: Whose policies say who has access.
 _GRANTING = frozenset({"iam", "resource", "bucket", "queue", "topic", "key", "access", "role", "user", "group"})
-
 
 _SENDING = re.compile(
     r"(?<!not )\bsends (an?|the)\b.{0,60}\b(code|email|sms|message|notification|invitation|link)\b"
     r"|\brequests an? verification code"
 )
 
-
 _ELSEWHERE = re.compile(r"\bexports?\b[^.]*\bto (an?|the|your|amazon|google|cloud|s3)\b")
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """A verb, its object, and where it was found."""
-
-    verb: str
-    object: tuple[str, ...]
-    place: str
-    leads: bool = True
-
-    @property
-    def head(self) -> str:
-        """The object's noun: the last word before a preposition."""
-        return self.object[-1] if self.object else ""
 
 
 def infer(entry: Entry) -> tuple[Effect, str]:
@@ -74,7 +48,7 @@ def infer(entry: Entry) -> tuple[Effect, str]:
     path = entry.described or entry.path
     if entry.protocol == "aws":
         path = "/"
-    said = _said(entry, path)
+    said = said_of(entry, path)
     text = f"{entry.summary} {entry.description}".lower()
     if entry.method == "OPTIONS":
         return Effect.READ, "OPTIONS"
@@ -86,16 +60,16 @@ def infer(entry: Entry) -> tuple[Effect, str]:
             continue
         return _checked(effect, one, said, entry, text)
     if entry.method == "DELETE":
-        return _checked(Effect.DESTROY, _Said("delete", (), "the method"), said, entry, text)
-    nouns = _resource(path)
+        return _checked(Effect.DESTROY, Said("delete", (), "the method"), said, entry, text)
+    nouns = resource(path)
     if nouns and nouns[-1] in lexicon.SENT and not path.rstrip("/").endswith("}"):
         return Effect.SEND, f"{entry.method} to {nouns[-1]!r}, and no verb is known"
     if nouns and nouns[-1] in lexicon.HOOKS:
         return Effect.EGRESS, f"{entry.method} to {nouns[-1]!r}, and no verb is known"
-    return _checked(Effect.WRITE, _Said(entry.method, (), "the method"), said, entry, text)
+    return _checked(Effect.WRITE, Said(entry.method, (), "the method"), said, entry, text)
 
 
-def _safe(entry: Entry, said: list[_Said], text: str) -> tuple[Effect, str]:
+def _safe(entry: Entry, said: list[Said], text: str) -> tuple[Effect, str]:
     """GET and its like read, unless the verb says otherwise in so many words."""
     lead = said[0] if said else None
     spoken = next((one for one in said if one.place == "the summary"), None)
@@ -103,7 +77,7 @@ def _safe(entry: Entry, said: list[_Said], text: str) -> tuple[Effect, str]:
         if one is None or one.verb not in lexicon.TELLING or (one.place == "the description" and not one.leads):
             continue
         plain = one.verb in ("stop", "start", "mark") and not entry.summary
-        if one.verb in lexicon.NOUNS and not plain and not (one.leads and _commands(entry.summary)):
+        if one.verb in lexicon.NOUNS and not plain and not (one.leads and commands(entry.summary)):
             continue
         if one is lead and spoken is not None and spoken.verb in _STRONG_READ:
             continue  # a noun in the name: the summary says that it is looked up
@@ -115,10 +89,10 @@ def _safe(entry: Entry, said: list[_Said], text: str) -> tuple[Effect, str]:
     return _looked(entry, lead, f"{entry.method}, and nothing says that it changes something")
 
 
-def _effect(said: _Said, entry: Entry, path: str, text: str) -> Effect | None:
+def _effect(said: Said, entry: Entry, path: str, text: str) -> Effect | None:
     """What a verb with its object does; None where it says nothing."""
     verb, head = said.verb, said.head
-    nouns = {head} if head else set(_resource(path)[-1:])
+    nouns = {head} if head else set(resource(path)[-1:])
     if verb == "remove" or (verb in lexicon.DESTROY and nouns & _LINKS):
         return Effect.WRITE if _is_relation(said, nouns, text) else Effect.DESTROY
     if verb in lexicon.DESTROY:
@@ -147,7 +121,7 @@ def _effect(said: _Said, entry: Entry, path: str, text: str) -> Effect | None:
         return Effect.READ
     if verb == "test" and "permissions" in nouns:
         return Effect.READ
-    if verb in ("accept", "test", "ping") and _REACHED & {*nouns, *said.object, *_resource(path)[-2:]}:
+    if verb in ("accept", "test", "ping") and _REACHED & {*nouns, *said.object, *resource(path)[-2:]}:
         return Effect.SEND
     if verb in ("test", "verify") and not nouns & lexicon.SENT:
         return Effect.READ if verb == "test" and "returns" in text[:60] else Effect.WRITE
@@ -156,14 +130,14 @@ def _effect(said: _Said, entry: Entry, path: str, text: str) -> Effect | None:
     return None
 
 
-def _is_relation(said: _Said, nouns: set[str], text: str) -> bool:
+def _is_relation(said: Said, nouns: set[str], text: str) -> bool:
     if nouns & lexicon.RELATIONS:
         return True
     start = text[:200]
     return said.verb == "remove" and ("from" in said.object or bool(re.search(r"\bremoves?\b[^.]* from\b", start)))
 
 
-def _made(said: _Said, nouns: set[str]) -> Effect:
+def _made(said: Said, nouns: set[str]) -> Effect:
     """What is made or changed may be something that reaches others."""
     held = set(said.object)
     policy = "policy" in held and held & _GRANTING
@@ -206,7 +180,7 @@ def _made(said: _Said, nouns: set[str]) -> Effect:
     return Effect.WRITE
 
 
-def _checked(effect: Effect, said: _Said, others: list[_Said], entry: Entry, text: str) -> tuple[Effect, str]:
+def _checked(effect: Effect, said: Said, others: list[Said], entry: Entry, text: str) -> tuple[Effect, str]:
     """The effect, made worse where another place names a danger."""
     reason = f"{said.place} says {said.verb!r}"
     if effect is Effect.READ:
@@ -232,7 +206,7 @@ def _checked(effect: Effect, said: _Said, others: list[_Said], entry: Entry, tex
     return effect, reason
 
 
-def _looked(entry: Entry, said: _Said | None, reason: str) -> tuple[Effect, str]:
+def _looked(entry: Entry, said: Said | None, reason: str) -> tuple[Effect, str]:
     """A read; `egress` where an argument says what address to fetch, or where the result goes."""
     address = _fetched(entry)
     if address:
@@ -255,150 +229,3 @@ def _fetched(entry: Entry) -> str:
         ),
         "",
     )
-
-
-def _said(entry: Entry, path: str) -> list[_Said]:
-    """The verbs, those said most plainly first."""
-    method, aws = entry.method.lower(), entry.protocol == "aws"
-    found: list[_Said | None] = []
-    last = path.rstrip("/").rpartition("/")[2].partition("?")[0]
-    if ":" in last and not last.startswith(":"):
-        found.append(_lead(last.rpartition(":")[2], "the path's custom method", method))
-    segments = [segment for segment in _SEGMENT.split(entry.operation) if segment]
-    if len(segments) > 2 and not re.search(r"[./:#]", entry.operation):
-        segments = [entry.operation]  # a sentence of words, not a controller and its action
-    for segment in reversed(segments[-2:]):
-        before = segments[-2] if len(segments) > 1 else ""
-        found.append(_lead(segment, "the operation's id", method, before, aws=aws))
-    if last and "{" not in last and entry.protocol != "aws":
-        found.append(_last(words(last)))
-    found.append(_spoken(entry.summary, "the summary"))
-    if not entry.summary or not any(found):
-        found.append(_spoken(entry.description, "the description"))
-    return [one for one in found if one is not None]
-
-
-def _lead(text: str, place: str, method: str, before: str = "", *, aws: bool = False) -> _Said | None:
-    """The verb a name starts with, after words that say nothing; else one that it ends with."""
-    said = list(words(text))
-    while len(said) > 1 and said[0] in lexicon.PREFIXES:
-        said.pop(0)
-    if said and said[0] == method and said[0] in _HTTP and said[0] not in ("get", "delete"):
-        following = said[1:]
-        if following and following[0] in _PLAIN:
-            said = following
-        elif not following and before and method in ("patch", "put"):
-            return _Said("update", words(before), place)
-        elif len(following) == 0 or method == "post":
-            return None
-    if not said:
-        return None
-    if aws and said[0] not in _KNOWN and said[0] != "export":
-        return _Said("change", _object(said[1:]), place)
-    if len(said) == 2 and said[0] in lexicon.READ and said[1] in ("stop", "start"):
-        return _Said(said[1], (said[0],), place)
-    if said[0] in _FIRST_NOUNS and len(said) > 1 and not aws:
-        for number, word in reversed(list(enumerate(said))[1:]):
-            if word in _PLAIN and (number == len(said) - 1 or said[0] not in lexicon.READ):
-                return _Said(word, _object(said[number + 1 :]) or tuple(said[:number]), place)
-        if said[0] in ("email", "sms", "label"):
-            return None
-    if said[0] in _KNOWN or said[0] == "export":
-        rest = said[1:]
-        if rest and rest[0] in ("or", "and") and len(rest) > 1 and rest[1] in _KNOWN:
-            worse = rest[1] if rest[1] not in lexicon.READ else said[0]
-            return _Said(worse if worse not in lexicon.READ else said[0], _object(rest[2:]), place)
-        return _Said(said[0], _object(rest) or (words(before) if before else ()), place)
-    if len(said) > 1 and said[-1] in _ENDING:
-        return _Said(said[-1], tuple(said[:-1]), place)
-    for number, word in enumerate(said):
-        if word in _PLAIN:
-            return _Said(word, _object(said[number + 1 :]), place)
-    return None
-
-
-def _last(said: tuple[str, ...]) -> _Said | None:
-    """A verb that the path ends with."""
-    if len(said) > 1 and said[0] in _FIRST_NOUNS and said[-1] not in _ENDING:
-        return None
-    if said and said[0] in _KNOWN and said[0] not in _HTTP - {"get", "delete"}:
-        return _Said(said[0], _object(list(said[1:])), "the path's end", len(said) > 1)
-    if len(said) > 1 and said[-1] in ("search", "query", "validate", "preview"):
-        return _Said(said[-1], said[:-1], "the path's end")
-    return None
-
-
-_OPENING = re.compile(
-    r"^(?:this|the|an?|use|used|you|can|api|endpoint|method|operation|call|function|request|allows?|lets?|to|that|"
-    r"enables?|will|which|developers?|users?|clients?|we|recommend|action|resource|service|it|is|for|your|one|i|http)\b"
-)
-
-
-def _spoken(text: str, place: str) -> _Said | None:
-    """The first verb of a sentence, whatever its form: `Deletes`, `Use this method to send`."""
-    said = re.findall(r"[a-z]+", _TAGS.sub(" ", text[:300]).lower())[:14]
-    opening = True
-    for number, word in enumerate(said):
-        verb = _infinitive(word)
-        if verb in _KNOWN and (opening or verb not in lexicon.NOUNS) and word not in _later(number):
-            return _Said(verb, _object(said[number + 1 : number + 8]), place, number == 0)
-        if not _OPENING.match(word) and word not in lexicon.PREFIXES:
-            if number >= 2 or word in ("when", "if", "after", "before", "once"):
-                return None
-            opening = False
-    return None
-
-
-def _commands(text: str) -> bool:
-    """Whether a sentence starts as one that tells what is done: `Share a file`, `Stops all`."""
-    said = re.findall(r"[a-z]+", text[:80].lower())
-    articles = ("a", "an", "the", "all", "this", "your", "one", "any", "every", "multiple", "currently", "specified")
-    return len(said) > 1 and (said[1] in articles or (said[0] != _infinitive(said[0]) and said[1] not in ("for", "by")))
-
-
-def _later(number: int) -> set[str]:
-    return {"post", "report", "info", "status", "order", "call"} if number else set()
-
-
-def _infinitive(word: str) -> str:
-    if word in _KNOWN:
-        return word
-    for ending, instead in (("ies", "y"), ("es", ""), ("es", "e"), ("s", "")):
-        if word.endswith(ending) and (stem := word[: -len(ending)] + instead) in _KNOWN:
-            return stem
-    return word
-
-
-def _object(said: list[str]) -> tuple[str, ...]:
-    """The words up to a preposition; `from` is kept, for it tells a removal from a deletion."""
-    kept: list[str] = []
-    for word in said:
-        if word in lexicon.PREPOSITIONS and kept:
-            return tuple(kept) if word != "from" else ("from", *kept)
-        if word not in (
-            "a",
-            "an",
-            "the",
-            "one",
-            "or",
-            "more",
-            "new",
-            "specific",
-            "specified",
-            "given",
-            "single",
-            "all",
-        ):
-            kept.append(word)
-    while len(kept) > 1 and kept[-1] in lexicon.SUFFIXES:
-        kept.pop()
-    return tuple(kept)
-
-
-def _resource(path: str) -> tuple[str, ...]:
-    """The words of the last part of a path that is no argument."""
-    for part in reversed(_BRACED.sub("", path.partition("?")[0].partition("#")[0]).strip("/").split("/")):
-        found = words(part.partition(":")[0])
-        if found:
-            return found
-    return ()
