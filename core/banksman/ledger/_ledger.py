@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import queue
 import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 from anyio import to_thread
 
 from banksman.errors import StorageError
 from banksman.ledger._entry import Draft, Entry
+from banksman.ledger._writer import Gathering, Results, Writer
 
 
 class Store(Protocol):
@@ -64,9 +65,6 @@ class _Pace:
         return self._usual < self._QUICK and now >= self._crowded_until
 
 
-_Job = tuple[list[Draft], "Future[list[Entry]]"]
-
-
 class Ledger:
     """Appends durably, in one thread that commits what has gathered; reads beside it.
 
@@ -76,13 +74,10 @@ class Ledger:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._closed = False
-        self._closing = threading.Lock()
         self._writing = threading.Lock()
         self._pace = _Pace()
-        self._thread = threading.Thread(target=self._work, name="banksman-ledger", daemon=True)
-        self._thread.start()
+        self._writer = Writer(self._commit)
+        self._gatherings: WeakKeyDictionary[asyncio.AbstractEventLoop, Gathering] = WeakKeyDictionary()
 
     @classmethod
     def open(cls, where: str | Path) -> Ledger:
@@ -109,66 +104,34 @@ class Ledger:
         # commits where it stands; many runs, or a slow disk, go through the thread and share commits.
         if self.store.quick and self._pace.alone(drafts[0].run) and self._writing.acquire(blocking=False):
             try:
-                if self._jobs.empty() and not self._closed:
-                    started = time.perf_counter()
-                    entries = self.store.write(drafts)
-                    self._pace.took(time.perf_counter() - started)
-                    return entries
+                if self._writer.is_idle:
+                    return self._timed(drafts)
             finally:
                 self._writing.release()
-        return await asyncio.wrap_future(self._submit(drafts))
+        loop = asyncio.get_running_loop()
+        gathering = self._gatherings.get(loop)
+        if gathering is None:
+            gathering = self._gatherings[loop] = Gathering(self._writer)
+        return await gathering.append(drafts)
 
     def append_now(self, *drafts: Draft) -> list[Entry]:
         """The same for a thread without an event loop."""
-        return self._submit(drafts).result()
+        told: Future[Results] = Future()
+        self._writer.hand_in([drafts], told.set_result)
+        result = told.result()[0]
+        if isinstance(result, Exception):
+            raise result
+        return result
 
-    def _submit(self, drafts: Sequence[Draft]) -> Future[list[Entry]]:
-        future: Future[list[Entry]] = Future()
-        with self._closing:
-            if self._closed:
-                raise StorageError("the ledger is closed")
-            self._jobs.put((list(drafts), future))
-        return future
+    def _commit(self, drafts: Sequence[Draft]) -> list[Entry]:
+        with self._writing:
+            return self._timed(drafts)
 
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            jobs = [job]
-            # Whatever came in during the last commit shares the next one.
-            ended = False
-            while len(jobs) < 256:
-                try:
-                    more = self._jobs.get_nowait()
-                except queue.Empty:
-                    break
-                if more is None:
-                    ended = True
-                    break
-                jobs.append(more)
-            # Who stopped waiting before this moment gets nothing recorded; from now on it is too late for that.
-            wanted = [one for one in jobs if one[1].set_running_or_notify_cancel()]
-            if wanted:
-                self._commit(wanted)
-            if ended:
-                return
-
-    def _commit(self, jobs: list[_Job]) -> None:
-        try:
-            with self._writing:
-                started = time.perf_counter()
-                entries = self.store.write([draft for drafts, _ in jobs for draft in drafts])
-                self._pace.took(time.perf_counter() - started)
-        except Exception as error:
-            if len(jobs) == 1:
-                jobs[0][1].set_exception(error)
-                return
-            # One job's fault (a value that cannot be encoded) must not fail its neighbours.
-            for job in jobs:
-                self._commit([job])
-            return
-        start = 0
-        for drafts, future in jobs:
-            future.set_result(entries[start : start + len(drafts)])
-            start += len(drafts)
+    def _timed(self, drafts: Sequence[Draft]) -> list[Entry]:
+        started = time.perf_counter()
+        entries = self.store.write(drafts)
+        self._pace.took(time.perf_counter() - started)
+        return entries
 
     def entries(self, run: str, after: int = 0) -> list[Entry]:
         """The entries of a run, in order; empty for a run that is not known."""
@@ -193,10 +156,7 @@ class Ledger:
 
     def close(self) -> None:
         """Wait for what is under way, and close."""
-        with self._closing:
-            if self._closed:
-                return
-            self._closed = True
-            self._jobs.put(None)
-        self._thread.join()
-        self.store.close()
+        for gathering in list(self._gatherings.values()):
+            gathering.send()
+        if self._writer.close():
+            self.store.close()
