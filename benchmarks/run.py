@@ -37,9 +37,8 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "core")]
 
 import workload  # noqa: E402
-from report import finish, table  # noqa: E402
-
 from banksman.hub import Hub  # noqa: E402
+from report import finish, table  # noqa: E402
 
 RUNS, STEPS = 100, 10
 

@@ -10,10 +10,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from banksman import ABSENT, Change, Closed, Connection, Connector, Effect, Record, Sent, Wiring, _gate, action, write
 from banksman._change import call_context
 from banksman.catalog import Registry
 from banksman.config import Config
+from banksman.http import HttpApi
 from banksman.http.request import Request, build
 from banksman.hub import Hub
 from banksman.ledger import Entry
@@ -30,7 +33,6 @@ class Memory:
     def __init__(self, records: dict[int, str], pause: float = 0.0) -> None:
         self.records = records
         self.pause = pause
-        self.sent = 0
         self.sync = self
         self._reader: Any = None
 
@@ -51,15 +53,29 @@ class Memory:
         """Build a request and send nothing."""
         return build(method, f"http://memory{path}", **parts)
 
+    async def get(self, path: str) -> Any:
+        """Answer a read."""
+        number = int(path.rsplit("/", 1)[1])
+        return {"id": number, "text": self.records.get(number, "")}
+
     async def send(self, request: Request) -> Any:
         """Carry out an approved write."""
         _gate.admit(Effect.WRITE, request, request.fingerprint, request.summary())
         if self.pause:
             await asyncio.sleep(self.pause)
-        self.sent += 1
-        number = int(request.url.rsplit("/", 1)[1])
-        self.records[number] = json.loads(request.content)["text"]
+        return Answer(self.put(request.url, request.content))
+
+    def put(self, url: str, content: bytes) -> dict[str, Any]:
+        """Take a new text."""
+        number = int(url.rsplit("/", 1)[1])
+        self.records[number] = json.loads(content)["text"]
         return {"id": number, "text": self.records[number]}
+
+    async def serve(self, request: httpx.Request) -> httpx.Response:
+        """The same behind the HTTP seam, still in this process."""
+        if request.method == "GET":
+            return httpx.Response(200, json=await self.get(request.url.path))
+        return httpx.Response(200, json=self.put(request.url.path, request.content))
 
     @contextlib.asynccontextmanager
     async def rehearsal(self) -> AsyncIterator[None]:
@@ -68,6 +84,17 @@ class Memory:
 
     async def aclose(self) -> None:
         """Nothing is open."""
+
+
+class Answer:
+    """What the system said."""
+
+    def __init__(self, body: dict[str, Any]) -> None:
+        self._body = body
+
+    def json(self) -> dict[str, Any]:
+        """The parsed body."""
+        return self._body
 
 
 class Row(Record):
@@ -80,15 +107,13 @@ class Row(Record):
 @action("rows.get", effect=Effect.READ, docs=DOCS, entity="Row", key=("id",))
 async def get(api: Any, id: int) -> Row:
     """One row."""
-    return Row(id=id, text=api.records.get(id, ""))
+    return Row.model_validate(await api.get(f"/rows/{id}"))
 
 
-@action("rows.wait", effect=Effect.READ, docs=DOCS)
-async def wait(api: Any, n: int) -> int:
-    """The number, after the connection's pause."""
-    if api.pause:
-        await asyncio.sleep(api.pause)
-    return n
+@action("rows.next", effect=Effect.READ, docs=DOCS)
+async def following(api: Any, n: int) -> int:
+    """The next number."""
+    return n + 1
 
 
 def _undo(receipt: Any) -> Any:
@@ -96,8 +121,8 @@ def _undo(receipt: Any) -> Any:
 
 
 async def _reconcile(api: Any, sent: Sent[Row]) -> Any:
-    found = api.records.get(sent.arguments["id"])
-    return Row(id=sent.arguments["id"], text=found) if found == sent.arguments["text"] else ABSENT
+    found = await get(api, sent.arguments["id"])
+    return found if found.text == sent.arguments["text"] else ABSENT
 
 
 @write("rows.put", effect=Effect.WRITE, targets=("id",), docs=DOCS, undo=_undo, reconcile=_reconcile, entity="Row")
@@ -113,18 +138,20 @@ async def put(api: Any, id: int, text: str) -> Change[Row]:
         after=new,
         requests=(request,),
         result=new,
-        receive=Row.model_validate,
+        receive=lambda answer: Row.model_validate(answer.json()),
     )
 
 
-def connector(pause: float = 0.0) -> tuple[Connector, Memory]:
-    """The system, and the handle through which it is reached."""
+def connector(pause: float = 0.0, *, http: bool = False) -> tuple[Connector, Memory]:
+    """The system, and what it holds; reached without I/O, or through the whole HTTP seam down to the transport."""
     memory = Memory({}, pause)
 
-    def opened(_: Connector, connection: Connection, wiring: Wiring) -> Memory:
+    def opened(held: Connector, connection: Connection, wiring: Wiring) -> Any:
+        if http:
+            return HttpApi("http://memory", inner=httpx.MockTransport(memory.serve))
         return memory
 
-    actions = [get, wait, put]
+    actions = [get, following, put]
     return Connector(name="rows", title="Rows", docs=DOCS, actions=actions, settle=0.0, open=opened), memory
 
 

@@ -426,7 +426,8 @@ def new_run_id() -> str:
     """Sorts by time, and can be read out: `20261124-153000-k3f9qd`."""
     stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     alphabet = "23456789abcdefghjkmnpqrstuvwxyz"
-    return f"{stamp}-{''.join(secrets.choice(alphabet) for _ in range(6))}"
+    drawn = secrets.randbelow(len(alphabet) ** 6)
+    return f"{stamp}-{''.join(alphabet[drawn // len(alphabet) ** place % len(alphabet)] for place in range(6))}"
 
 
 def single_call(action: str, connection: str, arguments: Mapping[str, Any]) -> Runbook:

@@ -183,10 +183,11 @@ class Look:
             await self._rehearse(name)
         for call in calls:
             await self._consider_alternatives(call)
-        async with anyio.create_task_group() as group:
-            for call in calls:
-                if not await self._in_order(call):
-                    group.start_soon(one, call)
+        if len(calls) > 1:
+            async with anyio.create_task_group() as group:
+                for call in calls:
+                    if not await self._in_order(call):
+                        group.start_soon(one, call)
         for call in calls:
             result = found[call.id] if call.id in found else await self._look(call)
             await self._take(call, result)

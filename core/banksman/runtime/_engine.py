@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -162,6 +163,9 @@ class DbosEngine:
         await self._runner.close()
         with contextlib.suppress(Exception):
             await to_thread.run_sync(lambda: dbos.DBOS.destroy(workflow_completion_timeout_sec=0))
+        # DBOS has put its own pool, which is shut down by now, in the place of the loop's: `asyncio.to_thread` of the
+        # program around us would fail.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
         with contextlib.suppress(StorageError):
             self._locks.release(self.slot)
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 class Locks(Protocol):
     """Named locks. A lock is held by one process until it lets go or dies."""
 
+    #: Whether asking is quick enough to be done on an event loop.
+    quick: bool
+
     def take(self, name: str) -> bool:
         """Try to take a lock; False where somebody holds it.
 
@@ -44,6 +47,8 @@ class Locks(Protocol):
 
 class FileLocks:
     """Lock files in one folder, by `flock`: the kernel frees them when the process ends, however it ends."""
+
+    quick = True
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -106,6 +111,8 @@ class FileLocks:
 
 class PostgresLocks:
     """Advisory locks of one session: PostgreSQL frees them when the connection ends, also when only that ended."""
+
+    quick = False
 
     def __init__(self, url: str) -> None:
         import psycopg

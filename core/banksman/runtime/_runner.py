@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from anyio import to_thread
 
@@ -12,6 +13,7 @@ from banksman.errors import StorageError, UsageError
 from banksman.runtime._locks import Locks
 from banksman.runtime._writing import Stopping
 
+T = TypeVar("T")
 Carry = Callable[[str], Awaitable[None]]
 
 #: How long another process may take to let go of a run that it has just finished with: seconds.
@@ -88,7 +90,7 @@ class Runner:
                         break
             finally:
                 with contextlib.suppress(StorageError):
-                    await to_thread.run_sync(self._locks.release, f"run-{run}")
+                    await self._ask(self._locks.release, f"run-{run}")
         except asyncio.CancelledError:
             _fail(future, self._lost or Stopping())
             if self._lost is not None:
@@ -105,7 +107,7 @@ class Runner:
     async def _hold(self, run: str, future: asyncio.Future[None]) -> None:
         """Take the lock of a run, and stand by for as long as another process has it."""
         waited = 0.0
-        while not await to_thread.run_sync(self._locks.take, f"run-{run}"):
+        while not await self._ask(self._locks.take, f"run-{run}"):
             if waited >= _LETTING_GO:
                 _fail(future, UsageError(f"run {run} is being carried out by another process"))
             pause = 0.05 if waited < _LETTING_GO else _STAND_BY
@@ -113,6 +115,9 @@ class Runner:
                 await asyncio.wait_for(self._stopping.wait(), pause)
                 raise Stopping
             waited += pause
+
+    async def _ask(self, what: Callable[[str], T], name: str) -> T:
+        return what(name) if self._locks.quick else await to_thread.run_sync(what, name)
 
     async def watch(self, interval: float = 1.0) -> None:
         """Stop all runs when the locks are lost: another process may have taken them by now."""

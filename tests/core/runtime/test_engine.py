@@ -147,6 +147,13 @@ class TestEngine:
             assert (await hub.wait(run)).status == "done"
         assert len(desk.board.done) == 1
 
+    async def test_threads_of_the_program_around_it_work_afterwards(self, tmp_path):
+        desk = Desk(tmp_path)
+        async with desk.hub(durable=True) as hub:
+            assert (await hub.carry_out(await hub.create(ONE))).status == "done"
+            assert await asyncio.to_thread(len, "abc") == 3
+        assert await asyncio.to_thread(len, "abc") == 3
+
     async def test_a_database_that_cannot_be_used_is_named_and_the_slot_is_free_again(self, tmp_path):
         (tmp_path / "engine.db").write_text("this is no database, however long it may be " * 50)
         locks = FileLocks(tmp_path / "locks")
