@@ -65,6 +65,7 @@ class DbosEngine:
         self._runner = Runner(locks, carry)
         self._workflow: Any = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._dropped: set[str] = set()
         self.slot = ""
 
     async def open(self) -> DbosEngine:
@@ -105,6 +106,8 @@ class DbosEngine:
         try:
             await self._runner.run(run)
         except (Stopping, StorageError):
+            # A ledger that was busy for too long, say: nobody else recovers what a living process has dropped.
+            self._dropped.add(run)
             # DBOS records an Exception as the workflow's end. This one has not ended: it stays pending, and the next
             # process that takes the slot goes on with it.
             raise asyncio.CancelledError from None
@@ -153,6 +156,9 @@ class DbosEngine:
         while True:
             await asyncio.sleep(LOOK_ROUND)
             with contextlib.suppress(SQLAlchemyError, StorageError):
+                for run in list(self._dropped):
+                    await self.start(run)
+                    self._dropped.discard(run)
                 await self.recover()
 
     async def close(self) -> None:
