@@ -65,8 +65,10 @@ def _load(point: EntryPoint) -> Connector:
         connector = point.load()
     except ImportError as error:
         missing = error.name or str(error)
-        ours = point.dist is None or point.dist.name == "banksman"
-        hint = f"Install its extra: pip install 'banksman[{point.name}]'." if ours else "Install what it needs."
+        package = point.dist.name if point.dist is not None else "banksman"
+        ours = package == "banksman"
+        needs = f"pip install 'banksman[{point.name}]'" if ours else f"its package is {package}"
+        hint = f"Install what it needs: {needs}."
         raise ConfigError(f"connector {point.name!r} cannot be imported: {missing} is missing", hint=hint) from error
     if not isinstance(connector, Connector):
         raise ConfigError(f"entry point {point.name!r} ({point.value}) is a {type(connector).__name__}, no Connector")

@@ -59,11 +59,11 @@ class TestInstalled:
     def test_the_first_use_imports(self) -> None:
         assert Registry().get("acme").title == "Acme"
 
-    def test_a_missing_module_names_the_extra(self) -> None:
+    def test_a_missing_module_names_it_and_where_it_belongs(self) -> None:
         with pytest.raises(ConfigError) as caught:
             Registry().get("absent")
         assert "acme_absent is missing" in str(caught.value)
-        assert "banksman[absent]" in str(caught.value)
+        assert "its package is acme-banksman" in str(caught.value)
 
     def test_something_else_than_a_connector_is_named(self) -> None:
         with pytest.raises(ConfigError, match="is a int, no Connector"):
