@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -13,12 +13,24 @@ from banksman._canonical import Plain, decode, encode
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What is to be recorded. The store gives it its number, and the chain its hash."""
+    """What is to be recorded. The store gives it its number, and the chain its hash.
+
+    `text` is the encoded body, where somebody has encoded it already.
+    """
 
     run: str
     kind: str
     call: str = ""
     body: Mapping[str, Plain] | None = None
+    text: str | None = None
+
+    def encoded(self) -> Draft:
+        """The same with its text.
+
+        Raises:
+            TypeError, ValueError: the body cannot be recorded.
+        """
+        return self if self.text is not None else replace(self, text=encode(dict(self.body or {})))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +72,7 @@ def origin(run: str) -> str:
 def chained(draft: Draft, number: int, previous: str, at: str | None = None) -> Entry:
     """The entry that a draft becomes."""
     at = at or datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    text = encode(dict(draft.body or {}))
+    text = draft.text if draft.text is not None else encode(dict(draft.body or {}))
     return Entry(
         draft.run,
         number,

@@ -102,16 +102,17 @@ class Ledger:
         """
         # The hop to the writer thread and back costs as much as a commit on a fast disk. A run that writes alone
         # commits where it stands; many runs, or a slow disk, go through the thread and share commits.
-        if self.store.quick and self._pace.alone(drafts[0].run) and self._writing.acquire(blocking=False):
+        loop = asyncio.get_running_loop()
+        gathering = self._gatherings.get(loop)
+        if gathering is None:
+            gathering = self._gatherings[loop] = Gathering(self._writer)
+        quick = self.store.quick and self._pace.alone(drafts[0].run) and gathering.is_idle
+        if quick and self._writing.acquire(blocking=False):
             try:
                 if self._writer.is_idle:
                     return self._timed(drafts)
             finally:
                 self._writing.release()
-        loop = asyncio.get_running_loop()
-        gathering = self._gatherings.get(loop)
-        if gathering is None:
-            gathering = self._gatherings[loop] = Gathering(self._writer)
         return await gathering.append(drafts)
 
     def append_now(self, *drafts: Draft) -> list[Entry]:

@@ -99,6 +99,11 @@ class Gathering:
         self._waiting: list[tuple[Sequence[Draft], asyncio.Future[list[Entry]]]] = []
         self._under_way = False
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits or is under way: what is recorded now comes after all that was handed in before."""
+        return not self._under_way
+
     def append(self, drafts: Sequence[Draft]) -> asyncio.Future[list[Entry]]:
         """Done when the drafts are durable."""
         future: asyncio.Future[list[Entry]] = self._loop.create_future()

@@ -97,6 +97,9 @@ class DbosEngine:
             self._workflow = _registered(self)
             dbos.DBOS.launch()
         except (SQLAlchemyError, OSError) as error:
+            with contextlib.suppress(Exception):
+                # It is the only one of the process, and would be taken for the next one's.
+                dbos.DBOS.destroy(workflow_completion_timeout_sec=0)
             self._locks.release(self.slot)
             raise _translated(error) from error
         self._tasks = [asyncio.create_task(self._runner.watch()), asyncio.create_task(self._look_round())]

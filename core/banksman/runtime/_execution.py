@@ -6,6 +6,7 @@ Nothing is remembered here that the ledger does not hold: after a crash the same
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from typing import Any
 
 from banksman._canonical import Plain
 from banksman._connector import Connection
-from banksman.errors import Drifted, NotApproved, OutcomeUnknown
+from banksman.errors import Drifted, NotApproved, OutcomeUnknown, StorageError
 from banksman.guard import VERSION, expiry, moment, require_approval
 from banksman.ledger import Draft, Entry, Ledger
 from banksman.plan import Interpreter, Ready, Runbook, build, resolve, unmet
@@ -28,6 +29,9 @@ log = logging.getLogger("banksman.runtime")
 
 #: A preview that is older than this when the stage begins is made again first: seconds.
 STALE_AFTER = 3.0
+
+#: How long an outcome waits for a commit to share: seconds.
+SHORTLY = 0.02
 
 Progress = Callable[[RunState, Entry], None]
 
@@ -59,6 +63,8 @@ class Execution:
         self.runner = secrets.token_hex(6)
         self.state = fold(run, around.ledger.entries(run))
         self._superseded = False
+        self._later: list[Draft] = []
+        self._flushing: asyncio.Future[None] | None = None
         self._plan: tuple[Any, Runbook] | None = None
         #: What the last look has just read; None where this process has not looked, as after a crash.
         self._reads: Mapping[str, Plain] | None = None
@@ -78,11 +84,39 @@ class Execution:
         """
         if self._superseded:
             raise Superseded
-        for entry in await self.around.ledger.append(*drafts):
+        later, self._later = self._later, []
+        try:
+            entries = await self.around.ledger.append(*later, *drafts)
+        except BaseException:
+            self._later = [*later, *self._later]
+            raise
+        for entry in entries:
             if entry.run == self.state.id:
                 self._applied(entry)
         if self._superseded:
             raise Superseded
+
+    def record_soon(self, kind: str, call: str, /, **body: Plain) -> None:
+        """Append an entry in the commit of the next one, or shortly: many calls in a row need half the commits.
+
+        For outcomes that a crash may take away, because reconcile finds them again. What builds on one is recorded
+        after it, so nothing leaves before it is on record.
+
+        Raises:
+            TypeError, ValueError: the body cannot be recorded.
+        """
+        draft = Draft(self.state.id, kind, call, body).encoded()
+        self.state.anticipate(draft)
+        self._later.append(draft)
+        if self._flushing is None or self._flushing.done():
+            self._flushing = asyncio.ensure_future(self._flush(SHORTLY))
+
+    async def _flush(self, after: float = 0.0) -> None:
+        # Where it cannot be recorded, whoever records next is told.
+        with contextlib.suppress(StorageError, Superseded):
+            await asyncio.sleep(after)
+            if self._later:
+                await self.record_all([])
 
     def _applied(self, entry: Entry) -> None:
         if entry.number > self.state.last + 1:
@@ -119,7 +153,15 @@ class Execution:
             Stopping: the process shuts down.
             StorageError: the ledger cannot be written; nothing was sent that is not recorded.
         """
-        await self._note_interrupted()
+        try:
+            await self._note_interrupted()
+            return await self._proceed()
+        finally:
+            if self._flushing is not None:
+                self._flushing.cancel()
+            await self._flush()
+
+    async def _proceed(self) -> RunState:
         while not self.state.is_over and self.state.status != "paused":
             if self.state.status in ("new", "running") and (
                 self.state.preview is None or self.state.preview.digest in self.state.used

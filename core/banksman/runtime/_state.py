@@ -34,7 +34,7 @@ from typing import Any
 
 from banksman._canonical import Plain
 from banksman.guard import Approval
-from banksman.ledger import Entry
+from banksman.ledger import Draft, Entry
 from banksman.preview import Preview
 
 
@@ -136,6 +136,11 @@ class RunState:
     def failed(self) -> dict[str, str]:
         """Calls that failed for good, with the reason."""
         return {call.id: call.error for call in self.calls.values() if call.status == "failed"}
+
+    def anticipate(self, draft: Draft) -> None:
+        """Take into account what will be recorded with the next entry, which applies it once more."""
+        soon = Entry(self.id, self.last, "", draft.kind, draft.call, draft.encoded().text or "", "", "")
+        _APPLY.get(draft.kind, _ignored)(self, soon)
 
     def apply(self, entry: Entry) -> None:
         """Take one more entry into account."""

@@ -165,7 +165,11 @@ class Writing:
                 [p, was, None if now is ABSENT_FIELD else now] for p, was, now in found if was is not ABSENT_FIELD
             ]
         try:
-            await self._record("call.confirmed", output=output, differs=plain(differs))
+            if callable(self.action.reconcile):
+                self.execution.record_soon("call.confirmed", self.call.id, output=output, differs=plain(differs))
+            else:
+                # If a crash took this away, a person would have to find out.
+                await self._record("call.confirmed", output=output, differs=plain(differs))
         except (TypeError, ValueError) as error:
             await self._hand_over(f"it happened, but its output cannot be recorded: {told(error)}")
 

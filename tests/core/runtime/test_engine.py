@@ -160,6 +160,10 @@ class TestEngine:
         with pytest.raises(StorageError, match="run database cannot be used"):
             await DbosEngine(tmp_path / "engine.db", locks, None).open()
         assert locks.take("executor-0")
+        # And the next one is opened where it should be.
+        desk = Desk(tmp_path / "other")
+        async with desk.hub(durable=True) as hub:
+            assert (await hub.carry_out(await hub.create(ONE))).status == "done"
 
 
 class TestRunner:

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from banksman.errors import Unavailable, UnknownName, UsageError
+from banksman.errors import StorageError, Unavailable, UnknownName, UsageError
 from banksman.ledger import Draft
 from banksman.runtime import _writing
 
-from .toy import Desk, carry_out, kinds, plan
+from .toy import Desk, carry_out, kinds, plan, until
 
 ONE = plan(a={"action": "create", "with": {"text": "hello"}})
 
@@ -55,6 +55,76 @@ class TestOrder:
         async with desk.hub() as hub:
             state = await carry_out(hub, ONE)
             assert state.calls["a"].differs == [["text", "hello", "HELLO"]]
+
+
+class TestCommits:
+    @staticmethod
+    def commits(hub):
+        """The kinds of the entries of each commit from now on."""
+        found, write = [], hub.ledger.store.write
+
+        def counted(drafts):
+            found.append([draft.kind for draft in drafts])
+            return write(drafts)
+
+        hub.ledger.store.write = counted
+        return found
+
+    async def test_an_outcome_shares_the_commit_of_the_next_intent(self, desk):
+        chain = plan(
+            a={"action": "create", "with": {"text": "a"}},
+            b={"action": "create", "with": {"text": "b"}, "after": ["a"]},
+        )
+        async with desk.hub() as hub:
+            found = self.commits(hub)
+            await carry_out(hub, chain)
+        begun = found.index(["stage.begun"])
+        assert found[begun + 1 :] == [
+            ["call.intended"],
+            ["call.confirmed", "call.intended"],
+            ["call.confirmed", "run.ended"],
+        ]
+
+    async def test_an_outcome_that_nothing_follows_is_recorded_soon(self, desk):
+        slow = plan(
+            a={"action": "create", "with": {"text": "a"}},
+            b={"action": "create", "with": {"text": "b"}},
+        )
+        desk.board.script, desk.board.delay = {"b": "slow"}, 0.5
+        async with desk.hub() as hub:
+            run = await hub.create(slow)
+            await hub.start(run)
+            state = await until(hub, run, lambda state: state.of_status("confirmed"))
+            assert state.calls["b"].status == "intended"
+            await hub.wait(run)
+
+    async def test_an_outcome_that_could_not_be_found_again_is_recorded_at_once(self, desk):
+        chain = plan(
+            a={"action": "shout", "with": {"text": "a"}},
+            b={"action": "create", "with": {"text": "b"}, "after": ["a"]},
+        )
+        async with desk.hub() as hub:
+            found = self.commits(hub)
+            await carry_out(hub, chain)
+        assert ["call.confirmed"] in found
+
+    async def test_an_outcome_that_a_crash_took_away_is_found_again(self, desk):
+        async with desk.hub() as hub:
+            run = await hub.create(ONE)
+
+            async def crash(*drafts):
+                if any(draft.kind == "call.confirmed" for draft in drafts):
+                    raise StorageError("the process is gone")
+                return await append(*drafts)
+
+            append, hub.ledger.append = hub.ledger.append, crash
+            with pytest.raises(StorageError):
+                await hub.carry_out(run)
+            hub.ledger.append = append
+            assert kinds(hub, run, "a") == ["call.intended"]
+            assert (await hub.resume(run)).status == "done"
+            assert kinds(hub, run, "a") == ["call.intended", "call.unknown", "call.confirmed"]
+        assert len(desk.board.done) == 1
 
 
 class TestWithoutAnAnswer:
