@@ -22,21 +22,37 @@ from .toy import Board, Desk
 
 
 class Kept(Board):
-    """A board whose effects outlive the process: one line of a file each."""
+    """A board whose effects outlive the process and are seen by others: one line of a file each."""
 
     def __init__(self, path: Path, **more):
         super().__init__(**more)
         self._path = path
-        for line in path.read_text().splitlines() if path.exists() else ():
+        self._seen = 0
+        self._catch_up()
+
+    def _catch_up(self):
+        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        for line in lines[self._seen :]:
             verb, id, text, marker = json.loads(line)
             self.done.append((verb, id, text, marker))
             self.notes[id] = text
             next(self._ids)
+        self._seen = len(lines)
+
+    def written(self, marker):
+        self._catch_up()
+        return super().written(marker)
+
+    def note(self, id):
+        self._catch_up()
+        return super().note(id)
 
     def _do(self, pin, keyed):
+        self._catch_up()
         answer = super()._do(pin, keyed)
         with self._path.open("a") as file:
             file.write(json.dumps(self.done[-1]) + "\n")
+        self._seen += 1
         return answer
 
 
