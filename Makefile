@@ -15,7 +15,7 @@ PARALLEL := -n 2 --dist loadfile
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test lock clean bench-crash bench-run bench-start
+.PHONY: help setup demo check test lock clean bench-crash bench-run bench-start bench-catalog bench-effects
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,7 +33,7 @@ check: ## format, lint, types, import arrows and the fast tests
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	.venv/bin/lint-imports
-	$(PYTEST) -q -m 'not peer and not slow and not live' $(ARGS)
+	$(PYTEST) -q $(PARALLEL) -m 'not peer and not slow and not live' $(ARGS)
 
 test: ## run all tests, with real servers
 	@$(BOOTSTRAP) dev peers
@@ -42,6 +42,8 @@ test: ## run all tests, with real servers
 bench-crash: ## kill runs in mid-flight and count what was done twice or never
 bench-run: ## time runs of guarded steps, beside other engines
 bench-start: ## time the import and the first command
+bench-catalog: ## compile 174,000 operations, GitHub beside FastMCP
+bench-effects: ## hold the inferred effects against labels
 
 # Twice, because a phony target takes no implicit rule: once for those named above, once for any other file.
 define run_bench
@@ -49,7 +51,7 @@ define run_bench
 $(PY) benchmarks/$*.py $(ARGS)
 endef
 
-bench-crash bench-run bench-start: bench-%:
+bench-crash bench-run bench-start bench-catalog bench-effects: bench-%:
 	$(run_bench)
 
 bench-%:
