@@ -21,6 +21,7 @@ from banksman.guard import VERSION, expiry, moment, require_approval
 from banksman.ledger import Draft, Entry, Ledger
 from banksman.plan import Interpreter, Ready, Runbook, build, resolve, unmet
 from banksman.preview import Connect, Look, Preview, hold_against
+from banksman.runtime._clock import reading
 from banksman.runtime._stage import Stage
 from banksman.runtime._state import CallState, RunState, fold
 from banksman.runtime._writing import Stopping, Superseded, Writing
@@ -64,6 +65,7 @@ class Execution:
         self.state = fold(run, around.ledger.entries(run))
         self._superseded = False
         self._later: list[Draft] = []
+        self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Future[None] | None = None
         self._plan: tuple[Any, Runbook] | None = None
         #: What the last look has just read; None where this process has not looked, as after a crash.
@@ -108,15 +110,26 @@ class Execution:
         draft = Draft(self.state.id, kind, call, body).encoded()
         self.state.anticipate(draft)
         self._later.append(draft)
-        if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.ensure_future(self._flush(SHORTLY))
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(SHORTLY, self._start_flush)
 
-    async def _flush(self, after: float = 0.0) -> None:
+    def _start_flush(self) -> None:
+        self._timer = None
+        if self._later:
+            self._flushing = asyncio.ensure_future(self._flush())
+
+    async def _flush(self) -> None:
         # Where it cannot be recorded, whoever records next is told.
         with contextlib.suppress(StorageError, Superseded):
-            await asyncio.sleep(after)
             if self._later:
                 await self.record_all([])
+
+    async def _finish_flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._flushing is not None:
+            await self._flushing
+        await self._flush()
 
     def _applied(self, entry: Entry) -> None:
         if entry.number > self.state.last + 1:
@@ -157,9 +170,7 @@ class Execution:
             await self._note_interrupted()
             return await self._proceed()
         finally:
-            if self._flushing is not None:
-                self._flushing.cancel()
-            await self._flush()
+            await self._finish_flush()
 
     async def _proceed(self) -> RunState:
         while not self.state.is_over and self.state.status != "paused":
@@ -178,7 +189,8 @@ class Execution:
         """A process ended between intent and outcome. Whatever it sent has left by now, and nothing more will."""
         why = "the process that sent it ended before the outcome was on record"
         drafts = [
-            Draft(self.state.id, "call.unknown", call.id, {"error": why}) for call in self.state.of_status("intended")
+            Draft(self.state.id, "call.unknown", call.id, {"error": why, **reading()})
+            for call in self.state.of_status("intended")
         ]
         if drafts:
             await self.record_all(drafts)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakSet
 
 from banksman.errors import StorageError
 
@@ -54,6 +55,7 @@ class FileLocks:
         self._folder = folder
         self._held: dict[str, int] = {}
         self._guard = threading.Lock()
+        _forked.add(self)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -107,6 +109,20 @@ class FileLocks:
     def close(self) -> None:
         for name in list(self._held):
             self.release(name)
+
+
+#: A fork inherits open files, and with them locks; the child must not hold on to what its parent lets go of by dying.
+_forked: WeakSet[FileLocks] = WeakSet()
+
+
+def _let_go_after_fork() -> None:
+    for locks in _forked:
+        for handle in locks._held.values():
+            os.close(handle)
+        locks._held.clear()
+
+
+os.register_at_fork(after_in_child=_let_go_after_fork)
 
 
 class PostgresLocks:

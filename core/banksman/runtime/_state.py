@@ -12,7 +12,7 @@ call.read        output
 call.intended    what is sent, and by which runner: on disk before the request leaves
 call.confirmed   output, differs
 call.failed      error, kind, again: it is known that nothing happened
-call.unknown     error: it may have happened; from now on nothing of this attempt leaves any more
+call.unknown     error, clock, up: it may have happened; from now on nothing of this attempt leaves any more
 call.absent      reconcile found, late enough, that it did not happen
 call.handed_over why: a person has to say what happened
 call.settled     happened, by, note: what the person said
@@ -48,7 +48,8 @@ class CallState:
         intent: the body of the last `call.intended`.
         since: when that was recorded.
         first: when the first of the attempts was recorded that are not known to have come to nothing.
-        quiet: since when it is certain that nothing of it leaves this side any more; empty while it may.
+        quiet: what the clock showed when it was certain that nothing of it leaves this side any more; empty while
+            it may.
         attempts: how often it was sent, as far as is known.
     """
 
@@ -60,7 +61,7 @@ class CallState:
     intent: Mapping[str, Plain] = field(default_factory=dict)
     since: str = ""
     first: str = ""
-    quiet: str = ""
+    quiet: Mapping[str, Plain] = field(default_factory=dict)
     attempts: int = 0
     differs: list[Plain] = field(default_factory=list)
     order: int = 0
@@ -223,7 +224,7 @@ def _read(state: RunState, entry: Entry) -> None:
 def _intended(state: RunState, entry: Entry) -> None:
     call = _call(state, entry)
     call.first = call.first if call.is_open else entry.at
-    call.status, call.intent, call.since, call.quiet = "intended", entry.body, entry.at, ""
+    call.status, call.intent, call.since, call.quiet = "intended", entry.body, entry.at, {}
     call.attempts += 1
 
 
@@ -242,7 +243,7 @@ def _failed(state: RunState, entry: Entry) -> None:
 
 def _unknown(state: RunState, entry: Entry) -> None:
     call = _call(state, entry)
-    call.status, call.error, call.quiet = "unknown", entry.body["error"], entry.at
+    call.status, call.error, call.quiet = "unknown", entry.body["error"], entry.body
 
 
 def _absent(state: RunState, entry: Entry) -> None:

@@ -19,6 +19,7 @@ from banksman.errors import BanksmanError, CallError, OutcomeUnknown, RateLimite
 from banksman.guard import moment
 from banksman.plan import Ready
 from banksman.preview import ABSENT_FIELD, Item, differences, hold_against, item_of, resolver
+from banksman.runtime._clock import passed, reading
 from banksman.runtime._state import CallState
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class Writing:
             with _gate.sending(request.fingerprint for request in change.requests):
                 output = plain(await self.opened.send(self.action, change))
         except OutcomeUnknown as error:
-            await self._record("call.unknown", error=told(error))
+            await self._record("call.unknown", error=told(error), **reading())
             raise
         except CallError:
             raise
@@ -150,7 +151,7 @@ class Writing:
 
     async def _broke(self, error: Exception) -> OutcomeUnknown:
         what = broke(self.call.action, error)
-        await self._record("call.unknown", error=what)
+        await self._record("call.unknown", error=what, **reading())
         return OutcomeUnknown(what)
 
     async def _confirm(self, output: Plain, result: Plain, nonce: str) -> None:
@@ -231,8 +232,7 @@ class Writing:
         Not the time of the intent counts: a request can wait for its turn long after it, and leave at the last moment
         of its process.
         """
-        passed = (_now() - moment(state.quiet)).total_seconds() if state.quiet else 0.0
-        return time.monotonic() + min(max(self.opened.settle - passed, 0.0), self.opened.settle)
+        return time.monotonic() + max(0.0, self.opened.settle - passed(state.quiet))
 
     async def _rest(self, seconds: float) -> None:
         """Wait, but not beyond the end of the process."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import psycopg
 import pytest
 
@@ -91,6 +93,27 @@ def test_a_lock_whose_file_somebody_deleted_does_not_take_the_next_one_with_it(t
     assert second.take("a")
     first.release("a")
     assert not FileLocks(tmp_path / "locks").take("a")
+
+
+def test_a_fork_does_not_hold_on_to_a_lock(tmp_path):
+    locks = FileLocks(tmp_path / "locks")
+    assert locks.take("a")
+    hold, held_open = os.pipe()
+    up, say = os.pipe()
+    if (child := os.fork()) == 0:
+        os.close(held_open)
+        os.write(say, b"x")
+        os.read(hold, 1)
+        os._exit(0)
+    try:
+        os.read(up, 1)
+        # As its end would, without deleting the file.
+        os.close(locks._held.pop("a"))
+        assert FileLocks(tmp_path / "locks").take("a")
+    finally:
+        for end in (held_open, hold, up, say):
+            os.close(end)
+        os.waitpid(child, 0)
 
 
 def test_a_folder_that_cannot_be_used_is_named(tmp_path):

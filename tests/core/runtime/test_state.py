@@ -52,7 +52,7 @@ def given(one):
 
 
 INTENDED = ("call.intended", "a", {"nonce": "0" * 16})
-UNKNOWN = ("call.unknown", "a", {"error": "no answer"})
+UNKNOWN = ("call.unknown", "a", {"error": "no answer", "clock": "here", "up": 17.5})
 CONFIRMED = ("call.confirmed", "a", {"output": 1})
 FAILED = ("call.failed", "a", {"error": "no"})
 HANDED = ("call.handed_over", "a", {"why": "?"})
@@ -88,9 +88,9 @@ def test_outputs_are_known_once_they_are_on_record():
 
 def test_the_first_attempt_that_may_have_happened_is_remembered_over_later_ones():
     call = state_of(INTENDED, UNKNOWN, INTENDED).calls["a"]
-    assert (call.first, call.since, call.quiet) == ("2026-01-01T00:00:02Z", "2026-01-01T00:00:04Z", "")
+    assert (call.first, call.since, call.quiet) == ("2026-01-01T00:00:02Z", "2026-01-01T00:00:04Z", {})
     call = state_of(INTENDED, UNKNOWN, ("call.absent", "a", {}), INTENDED, UNKNOWN).calls["a"]
-    assert (call.first, call.quiet) == ("2026-01-01T00:00:05Z", "2026-01-01T00:00:06Z")
+    assert (call.first, call.quiet["up"]) == ("2026-01-01T00:00:05Z", 17.5)
 
 
 def test_a_run_waits_then_is_approved_then_runs():

@@ -10,7 +10,7 @@ import pytest
 
 from banksman.errors import StorageError, Unavailable, UnknownName, UsageError
 from banksman.ledger import Draft
-from banksman.runtime import _writing
+from banksman.runtime import _clock, _writing
 
 from .toy import Desk, carry_out, kinds, plan, until
 
@@ -237,6 +237,32 @@ class TestWithoutAnAnswer:
             assert state.status == "paused"
             assert state.calls["a"].status == "handed_over"
         assert len(desk.board.done) == 1
+
+
+class TestClock:
+    """How long ago a write fell quiet, when another process noted that."""
+
+    async def waited(self, desk, monkeypatch, **noted):
+        async with desk.hub() as hub:
+            run = await hub.create(ONE)
+            with monkeypatch.context() as patch:
+                patch.setattr("banksman.runtime._writing.reading", lambda: {**_clock.reading(), **noted})
+                desk.board.script, desk.board.deaf = ["lost"], Unavailable("down")
+                await hub.start(run)
+                await until(hub, run, lambda state: state.of_status("unknown"))
+        desk.board.deaf = None
+        async with desk.hub() as hub:
+            started = time.monotonic()
+            assert (await hub.resume(run)).status == "done"
+            return time.monotonic() - started
+
+    async def test_time_that_has_passed_is_not_waited_for_again(self, tmp_path, monkeypatch):
+        desk = Desk(tmp_path, settle=2.0)
+        assert await self.waited(desk, monkeypatch, up=time.monotonic() - 10) < 1.5
+
+    async def test_the_clock_of_another_machine_is_worth_nothing(self, tmp_path, monkeypatch):
+        desk = Desk(tmp_path, settle=1.0)
+        assert await self.waited(desk, monkeypatch, up=time.monotonic() - 10, clock="elsewhere") >= 1.0
 
 
 class TestFailing:
