@@ -4,10 +4,10 @@ What is timed is the runtime, so the system is a dict in memory behind the seam'
 use: the durable engine (DBOS), the ledger with a synchronous commit before each write leaves and one after it, the
 preview, the approval, the check for drift.
 
-    write_vs_commit      a write in a run of 200 writes, one after the other, from the use of the approval to the end of
-                         the run, divided by their number: prepare, hold against the preview, record the intent, send,
-                         record the outcome. In units of the median bare SQLite commit (WAL, synchronous=FULL, one
-                         small row) made just before and after it on the same disk.
+    write_vs_commit      a write in a run of 200 writes, one after the other: prepare, hold against the preview, record
+                         the intent, send, record the outcome, and all that leads to the next one. The median time from
+                         one intent on record to the next, in units of the median bare SQLite commit (WAL,
+                         synchronous=FULL, one small row) made just before and after that run on the same disk.
     rate_vs_langgraph    100 runs of 10 steps at once, from creating the first to the end of the last; beside LangGraph
                          with its SQLite checkpointer and durability="sync", the faster of its async and threaded
                          forms. A step adds one to a number. `_writes`: the same with guarded writes.
@@ -90,7 +90,7 @@ async def write_vs_commit(folder: Path, repeats: int, writes: int = 200, *, http
             plan = workload.plan(workload.puts(writes, offset=1000 + number * writes))
             run = await workload.carry_out(place.hub, plan)
             commit = (before + bare_commit(folder)) / 2
-            pairs.append((place.clerk.stage(run) / writes, commit))
+            pairs.append((place.clerk.cycle(run), commit))
     return {
         "write_us": statistics.median(write for write, _ in pairs) * 1e6,
         "commit_us": statistics.median(commit for _, commit in pairs) * 1e6,

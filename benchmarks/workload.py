@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import statistics
 import time
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +164,7 @@ class Clerk:
         self.hub: Hub | None = None
         self.began: dict[str, float] = {}
         self.ended: dict[str, float] = {}
+        self.intended: dict[str, list[float]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __call__(self, state: RunState, entry: Entry) -> None:
@@ -171,6 +174,8 @@ class Clerk:
             task = asyncio.ensure_future(self.hub.approve(entry.run, state.preview.digest, how="flag"))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        elif entry.kind == "call.intended":
+            self.intended.setdefault(entry.run, []).append(time.perf_counter())
         elif entry.kind == "stage.begun":
             self.began[entry.run] = time.perf_counter()
         elif entry.kind == "run.ended":
@@ -179,6 +184,11 @@ class Clerk:
     def stage(self, run: str) -> float:
         """Seconds from the use of the approval to the end of the run."""
         return self.ended[run] - self.began[run]
+
+    def cycle(self, run: str) -> float:
+        """Median seconds from one intent on record to the next."""
+        times = self.intended[run]
+        return statistics.median(later - earlier for earlier, later in pairwise(times))
 
 
 def hub(folder: Path, system: Connector, clerk: Clerk, database: str | None = None, **more: Any) -> Hub:

@@ -302,7 +302,7 @@ class Hub:
             items = [*state.preview.items.values(), *state.preview.alternatives.values()]
             guard.require_unattended(items, self.accounts)
         approval = guard.Approval(state.preview.digest, self.config.user, how, "")
-        await self.ledger.append(Draft(state.id, "approval.given", "", approval.document()))
+        await self._tell(Draft(state.id, "approval.given", "", approval.document()))
 
     async def deny(self, run: str, digest: str, why: str = "") -> None:
         """Record a person's no to one preview; the run ends.
@@ -313,7 +313,13 @@ class Hub:
         state = self._waiting(run, digest)
         assert state.preview is not None
         body = {"digest": state.preview.digest, "by": self.config.user, "why": why}
-        await self.ledger.append(Draft(state.id, "approval.denied", "", body))
+        await self._tell(Draft(state.id, "approval.denied", "", body))
+
+    async def _tell(self, draft: Draft) -> None:
+        """Record what a run may be waiting for."""
+        await self.ledger.append(draft)
+        if self._news is not None:
+            self._news.tell(draft.run)
 
     def _waiting(self, run: str, digest: str) -> RunState:
         state = self.state(run)

@@ -51,8 +51,8 @@ class Surroundings:
     width: int = 64
     #: Set when the process is asked to stop: calls under way end, no new one starts.
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    #: Gives a future that is done when the ledger changes; None: do not wait for approvals.
-    news: Callable[[], asyncio.Future[None]] | None = None
+    #: Gives a future that is done when there may be news of a run; None: do not wait for approvals.
+    news: Callable[..., asyncio.Future[None]] | None = None
 
 
 class Execution:
@@ -278,7 +278,7 @@ class Execution:
         preview = self.state.preview
         assert preview is not None
         while not preview.is_empty:
-            news = self.around.news() if self.around.news is not None else None
+            news = self.around.news(self.state.id) if self.around.news is not None else None
             self.catch_up()
             if self.state.status == "paused":
                 return False  # somebody withdrew the preview

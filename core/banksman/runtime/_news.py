@@ -14,23 +14,34 @@ class News:
     def __init__(self, ledger: Ledger, interval: float = 0.03) -> None:
         self._ledger = ledger
         self._interval = interval
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters: dict[asyncio.Future[None], str] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def next(self) -> asyncio.Future[None]:
-        """Done when the ledger has changed after this call. Ask first, then look, then wait: nothing is missed."""
+    def next(self, run: str = "") -> asyncio.Future[None]:
+        """Done when there may be news of a run, or of any, after this call.
+
+        Ask first, then look, then wait: nothing is missed.
+        """
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
-        waiter.add_done_callback(self._waiters.discard)
+        self._waiters[waiter] = run
+        waiter.add_done_callback(lambda done: self._waiters.pop(done, None))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._watch())
         return waiter
 
     async def _watch(self) -> None:
         async for _ in self._ledger.changes(self._interval):
-            for waiter in list(self._waiters):
-                if not waiter.done():
-                    waiter.set_result(None)
+            self._wake(list(self._waiters))
+
+    def tell(self, run: str) -> None:
+        """This process has just written to a run, so nobody who waits for it has to be found by polling."""
+        self._wake([waiter for waiter, waits_for in self._waiters.items() if waits_for in ("", run)])
+
+    @staticmethod
+    def _wake(waiters: list[asyncio.Future[None]]) -> None:
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     async def close(self) -> None:
         """Stop watching."""
