@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from banksman.catalog.search import Hit, Search, SearchDocument, build, count_tokens, render
+from banksman.catalog.search import Hit, Search, SearchDocument, _rank, build, count_tokens, render
 from banksman.errors import ConfigError
 
 ACTIONS = [
@@ -99,6 +99,37 @@ def test_a_request_of_several_parts_finds_the_actions_of_each(search: Search) ->
         6,
     )
     assert {"github.pulls.list", "slack.messages.post", "weather.forecast.get"} <= set(ids(hits))
+
+
+def catalog_with(tmp_path: Path, *actions: SearchDocument) -> Search:
+    other = SearchDocument("other", "", "getThing")
+    return Search(catalog_of(tmp_path, [other, *actions]))
+
+
+def test_a_name_written_as_one_word_finds_the_identifier(tmp_path: Path) -> None:
+    with catalog_with(tmp_path, SearchDocument("named", "", "CodeArtifact")) as search:
+        assert ids(search.find("codeartifact")) == ["named"]
+
+
+def test_neighbours_are_looked_up_as_one_word_too(tmp_path: Path) -> None:
+    with catalog_with(tmp_path, SearchDocument("one", "", "codeartifact")) as search:
+        assert ids(search.find("code artifact")) == ["one"]
+
+
+def test_what_only_a_synonym_finds_has_the_word_as_its_reason(tmp_path: Path) -> None:
+    with catalog_with(tmp_path, SearchDocument("film", "", "film")) as search:
+        hits = search.find("movie")
+        assert (ids(hits), hits[0].why) == (["film"], ("movi",))
+
+
+def test_a_system_that_serves_the_other_parts_too_is_evidence() -> None:
+    def seen(action: int, system: int, parts: list[float]) -> _rank.Seen:
+        return _rank.Seen(action, system, sum(parts), parts, 0.0, 1.0, 0.0)
+
+    found = [seen(0, 7, [1.0, 0.0]), seen(1, 7, [0.0, 1.0]), seen(2, 8, [1.0, 0.0]), seen(3, -1, [0.0, 1.0])]
+    company = _rank.SIGNALS.index("company")
+    ranked = _rank.rank(found, [1.0, 1.0], 3.0, [2.0, 2.0])
+    assert [one.signals[company] for one in ranked] == [1.0, 1.0, 0.0, 0.0]
 
 
 def test_a_hit_says_which_words_speak_for_it(search: Search) -> None:
