@@ -48,11 +48,6 @@ def capturing() -> Iterator[None]:
         _capturing.reset(token)
 
 
-def is_sending() -> bool:
-    """Whether an approved write is being sent just now."""
-    return _allowed.get() is not None
-
-
 def is_approved(fingerprint: str) -> bool:
     """Whether a request of this fingerprint is an approved write that is being sent just now."""
     return fingerprint in (_allowed.get() or ())

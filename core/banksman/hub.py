@@ -393,10 +393,6 @@ class Hub:
             )
         return await plan_undo(state, self.connect)
 
-    async def note_undone(self, run: str, by: str) -> None:
-        """Record that a run was taken back by another."""
-        await self.ledger.append(Draft(run, "run.undone", "", {"by": by}))
-
     async def replan(self, run: str, plan: Runbook) -> None:
         """Put another plan in the place of what is left of a run. Steps that have run stay as they were.
 
